@@ -1,0 +1,1 @@
+"""The evaluators kit of Sotopia."""

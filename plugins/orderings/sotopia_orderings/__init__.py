@@ -1,0 +1,1 @@
+"""The orderings kit of Sotopia."""

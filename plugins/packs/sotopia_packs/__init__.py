@@ -1,0 +1,1 @@
+"""The packs kit of Sotopia."""

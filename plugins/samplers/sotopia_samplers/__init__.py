@@ -1,0 +1,1 @@
+"""The samplers kit of Sotopia."""

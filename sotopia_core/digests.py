@@ -1,0 +1,49 @@
+"""Names and numbers that derive from content: digests, random generators, primary keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import time
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def canonical_json(value: object) -> str:
+    """Write a JSON value the same way in every process: keys sorted, no spaces, no escapes beyond JSON's own."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: object) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a JSON value's canonical form."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+def derive_seed(*parts: str | int) -> int:
+    """Return a seed in 0..2**63-1 that depends on all parts and on nothing else."""
+    return int.from_bytes(hashlib.sha256(canonical_json(parts).encode()).digest()[:8]) >> 1
+
+
+def generator(*parts: str | int) -> random.Random:
+    """Return a random generator seeded by :func:`derive_seed`: one for each use, so no use can disturb another."""
+    return random.Random(derive_seed(*parts))
+
+
+def new_pk() -> str:
+    """Return a new ULID: 26 characters of Crockford's base 32, the first ten the time in milliseconds.
+
+    Source of the format: https://github.com/ulid/spec.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    return _base32((milliseconds << 80) | int.from_bytes(os.urandom(10)))
+
+
+def derive_pk(*parts: str | int) -> str:
+    """Return the primary key that belongs to these parts: 26 characters, the same in every process."""
+    return _base32(int.from_bytes(hashlib.sha256(canonical_json(parts).encode()).digest()[:16]))
+
+
+def _base32(number: int) -> str:
+    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,487 @@
+"""The abstract classes that components implement, and what the kernel hands them.
+
+A component is a frozen pydantic model whose fields are its options; the table that names it in a run file fills them.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from sotopia_core.digests import derive_seed, generator
+from sotopia_core.evaluation import DimensionSet, Judgement
+from sotopia_core.messages import AgentAction, Background, Event, Observation, Value
+from sotopia_core.models import ChatMessage, ModelReply, ModelRequest, Scene
+from sotopia_core.profiles import AgentProfile, Combo, Pool, Record
+
+T = TypeVar("T", bound=BaseModel)
+R = TypeVar("R", bound=Record)
+
+
+class Operational:
+    """Marks an option that cannot change an episode's content (a URL, a limit); fingerprints leave it out."""
+
+
+OPERATIONAL: Final = Operational()
+
+
+def _beside_the_run_file(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base")
+    return path if base is None else Path(base) / path
+
+
+InputPath = Annotated[Path, AfterValidator(_beside_the_run_file)]
+"""A file to read: in a run file, relative to the folder of the run file."""
+
+
+class Component(BaseModel, ABC):
+    """What a plugin offers: options as fields, behaviour as methods. Two with the same options are equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def prompts(self) -> Mapping[str, str]:
+        """Return the texts of the templates that this component prompts with, by name; episodes record digests."""
+        return {}
+
+    def content_options(self) -> dict[str, Any]:
+        """Return the options that can change an episode's content, as JSON values: all but the operational ones."""
+        operational = {
+            name
+            for name, info in type(self).model_fields.items()
+            if any(isinstance(mark, Operational) for mark in info.metadata)
+        }
+        return self.model_dump(mode="json", exclude=operational)
+
+
+class Model(Component):
+    """A language model, or something that answers in its place.
+
+    ``generate`` raises ``ModelError`` where there is no usable reply, ``ModelAccessError`` where there never will be.
+    One instance serves all episodes of a run, many at a time.
+    """
+
+    needs_sockets: ClassVar[bool] = True
+    """Whether each call in flight holds a network connection, and so a file descriptor."""
+    stand_in: ClassVar[bool] = False
+    """Whether this is no language model; whatever it had a part in is marked."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The name under which records and tables show this model."""
+
+    @abstractmethod
+    async def generate(self, request: ModelRequest[T]) -> ModelReply[T]:
+        """Answer one request."""
+
+    def check_access(self) -> None:
+        """Raise ``ModelAccessError`` if it is plain before any call that none can succeed, such as for lack of a key."""
+
+    async def aclose(self) -> None:
+        """Give back what was opened, such as connections."""
+
+
+def _dump_model_ref(value: Model | str) -> str:
+    return value if isinstance(value, str) else value.label
+
+
+ModelRef = Annotated[
+    str | InstanceOf[Model],
+    PlainSerializer(_dump_model_ref, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "description": 'A name from [models], "offline", or a LiteLLM id such as "openai/gpt-4o"',
+        }
+    ),
+]
+"""An option that names a model: in a run file a string, from Python also a ``Model``."""
+
+ModelFinder = Callable[[str], Model]
+"""Finds the model behind a name, as a run's [models] and the registry know it."""
+
+
+class ModelHandle:
+    """A model as one component of one episode may use it: counted, seeded and kept apart by role.
+
+    ``on_call`` hears of each reply. The kernel makes these; plugins only call :meth:`generate`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        purpose: str,
+        seed: int,
+        scene: Callable[[], Scene | None] = lambda: None,
+        on_call: Callable[[ModelRequest[Any], ModelReply[Any]], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._purpose = purpose
+        self._seed = seed
+        self._scene = scene
+        self._on_call = on_call
+        self._calls = 0
+
+    @property
+    def label(self) -> str:
+        """The model's name in records and tables."""
+        return self._model.label
+
+    async def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        response_type: type[T] | None = None,
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> ModelReply[T]:
+        """Ask the model; with a ``response_type`` the reply's ``value`` is an instance of it, or ``ModelError``."""
+        request = ModelRequest(
+            messages=tuple(messages),
+            response_type=response_type,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=derive_seed(self._seed, self._calls),
+            purpose=self._purpose,
+            scene=self._scene(),
+        )
+        self._calls += 1
+        reply = await self._model.generate(request)
+        if self._on_call is not None:
+            self._on_call(request, reply)
+        return reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """An agent's place in one episode: who it is and what it was given. Nothing in it is another agent's secret."""
+
+    index: int
+    background: Background
+    profile: AgentProfile
+    seed: int = 0
+    models: Callable[[Model | str], ModelHandle] | None = None
+
+    @property
+    def name(self) -> str:
+        """The agent's name: the key of the environment's dicts, and how others address it."""
+        return self.profile.name
+
+    @property
+    def goal(self) -> str:
+        """The agent's own goal, as written for it."""
+        return self.background.goal or ""
+
+    def random(self, turn: int) -> random.Random:
+        """Return a random generator for one turn: the same whenever the same seat of the same episode asks again."""
+        return generator(self.seed, turn)
+
+    def model(self, ref: Model | str) -> ModelHandle:
+        """Return the model behind an option of type ``ModelRef``, to be asked on behalf of this seat."""
+        if self.models is None:
+            raise LookupError(f"{self.name} sits outside a run, where no model can be looked up")
+        return self.models(ref)
+
+
+class Agent(Component):
+    """Somebody who acts. The kernel makes one instance for each seat of each episode and binds ``self.seat``.
+
+    A whole custom agent::
+
+        class Parrot(Agent):
+            async def aact(self, observation: Observation) -> AgentAction:
+                heard = [event for event in observation.events if event.sender != self.seat.name]
+                return AgentAction(action_type="speak", argument=heard[-1].action.argument if heard else "Hello!")
+
+    What an agent remembers lives in private attributes of the instance.
+    """
+
+    timeout: Annotated[float, OPERATIONAL] = Field(
+        default=600.0, gt=0, description="Seconds that one action may take, all attempts together"
+    )
+
+    exclusive: ClassVar[bool] = False
+    """Whether only one episode at a time can hold such an agent, such as a person at the terminal."""
+
+    _seat: Seat | None = PrivateAttr(default=None)
+
+    @property
+    def seat(self) -> Seat:
+        """The seat this instance was made for."""
+        if self._seat is None:
+            raise LookupError(f"{type(self).__name__} is not seated yet; the kernel binds the seat before turn 0")
+        return self._seat
+
+    def bind(self, seat: Seat) -> None:
+        """Take a seat. Called by the kernel, once, before turn 0."""
+        self._seat = seat
+
+    @property
+    def model_label(self) -> str:
+        """What records show as this seat's model; the class name for agents that use none."""
+        model = getattr(self, "model", None)
+        return model.label if isinstance(model, Model) else model if isinstance(model, str) else type(self).__name__
+
+    @abstractmethod
+    async def aact(self, observation: Observation) -> AgentAction:
+        """Decide what to do upon an observation in which ``observation.in_turn`` holds."""
+
+    async def observe(self, observation: Observation) -> None:
+        """Take note of an observation while out of turn."""
+
+    async def aclose(self) -> None:
+        """Give back what was opened, at the end of the episode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """The whole episode so far, as orderings and evaluators see it: everything, secrets and private messages included.
+
+    ``turn`` is the environment's turn number; ``events`` are the actions of those in turn, in order; ``background`` is
+    the judge's. ``left`` names those who left.
+    """
+
+    background: Background
+    turn: int
+    events: tuple[Event, ...] = ()
+    left: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order of the seats."""
+        return self.background.names
+
+    @property
+    def remaining(self) -> tuple[str, ...]:
+        """The names of those who have not left, in the order of the seats."""
+        return tuple(name for name in self.names if name not in self.left)
+
+
+class Ordering(Component):
+    """Decides who acts. A pure function of the transcript and the generator it is given."""
+
+    @abstractmethod
+    def in_turn(self, transcript: Transcript, random: random.Random) -> Sequence[str]:
+        """Return the names of those who act upon the observations of turn ``transcript.turn``: some who remain."""
+
+
+class Sampler(Component):
+    """Draws the combos that a run plays."""
+
+    @abstractmethod
+    def sample(self, pool: Pool, seats: int | None, random: random.Random) -> Iterable[Combo]:
+        """Yield combos from the pool, ``seats`` agents each; None leaves the number to the scenarios.
+
+        Raises ``InputError`` where nothing can be drawn, saying why.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationContext:
+    """What an evaluator may use besides the transcript."""
+
+    seed: int = 0
+    models: Callable[[Model | str], ModelHandle] | None = None
+
+    def model(self, ref: Model | str) -> ModelHandle:
+        """Return the model behind an option of type ``ModelRef``, to be asked on behalf of this evaluator."""
+        if self.models is not None:
+            return self.models(ref)
+        if isinstance(ref, Model):
+            return ModelHandle(ref, purpose="judge", seed=self.seed)
+        raise LookupError(f"outside a run no model is called {ref!r}; give the evaluator a Model instead of a name")
+
+    def random(self) -> random.Random:
+        """Return a random generator that depends on run, draw, trial and evaluator."""
+        return generator(self.seed)
+
+
+class Verdict(Value):
+    """A response evaluator's answer: whether the interaction is over, and why."""
+
+    terminated: bool
+    comments: str = ""
+
+
+class Evaluator(Component):
+    """What response and terminal evaluators have in common."""
+
+    timeout: Annotated[float, OPERATIONAL] = Field(
+        default=600.0, gt=0, description="Seconds that one evaluation may take, all attempts together"
+    )
+
+
+class ResponseEvaluator(Evaluator):
+    """Looks at the interaction once a turn, after its actions, and says whether it is over."""
+
+    @abstractmethod
+    async def evaluate(self, transcript: Transcript, context: EvaluationContext) -> Verdict:
+        """Judge the turn that was just taken."""
+
+
+class TerminalEvaluator(Evaluator):
+    """Scores an interaction once, when it is over."""
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> DimensionSet:
+        """The dimensions that the scores are on."""
+
+    @property
+    def model_label(self) -> str | None:
+        """What records show as the judge; None for evaluators that use no model."""
+        model = getattr(self, "model", None)
+        return model.label if isinstance(model, Model) else model if isinstance(model, str) else None
+
+    @abstractmethod
+    async def evaluate(self, transcript: Transcript, context: EvaluationContext) -> Mapping[str, Judgement]:
+        """Give ``Scored`` or ``Unscored(reason)`` for each agent, by name.
+
+        An agent left out, or a score off the scale, becomes ``Unscored``; so does everyone when this raises.
+        """
+
+
+class JournalEntry(Value):
+    """One answer that was paid for, kept before it is used: keyed by all fields but the payload."""
+
+    episode: str
+    turn: int = Field(ge=0)
+    seat: str
+    purpose: str
+    attempt: int = Field(default=0, ge=0)
+    payload: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[str, int, str, str, int]:
+        """What makes the entry the only one of its kind."""
+        return (self.episode, self.turn, self.seat, self.purpose, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How found records are sorted: by one field, ties by pk. None sorts before numbers, numbers before text."""
+
+    field: str = "pk"
+    descending: bool = False
+
+
+BY_PK: Final = Order()
+
+
+class Store(ABC):
+    """An open store. Synchronous, safe to use from several threads, and durable when a call returns.
+
+    Fields are found by exact equality; a field that holds a list is found by each of its items. Any field of a record
+    that is a string, a number, a boolean, None, or a list of these can be named in ``where``; numbers compare as
+    numbers, text by code points. Every method raises ``StorageError`` where the store cannot do its work.
+    """
+
+    @abstractmethod
+    def put(self, record: Record) -> None:
+        """Store a record; one of the same kind and pk is replaced."""
+
+    @abstractmethod
+    def put_many(self, records: Iterable[Record]) -> int:
+        """Store all of the records or, on any error, none of them. Returns how many."""
+
+    @abstractmethod
+    def get(self, kind: type[R], pk: str) -> R:
+        """Return the record; ``NotFoundError`` if there is none."""
+
+    @abstractmethod
+    def delete(self, kind: type[Record], pk: str) -> bool:
+        """Delete the record, and an episode's journal with it. Returns whether it was there."""
+
+    @abstractmethod
+    def find(
+        self,
+        kind: type[R],
+        where: Mapping[str, Any] | None = None,
+        *,
+        order: Order = BY_PK,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[R]:
+        """Return all records for which every named field equals, or holds, its value."""
+
+    @abstractmethod
+    def count(self, kind: type[Record], where: Mapping[str, Any] | None = None) -> int:
+        """Return how many records :meth:`find` would."""
+
+    @abstractmethod
+    def iterate(self, kind: type[R], where: Mapping[str, Any] | None = None) -> Iterator[R]:
+        """Yield what :meth:`find` returns, by pk, in constant memory. Records stored meanwhile may be left out."""
+
+    @abstractmethod
+    def append_journal(self, entries: Sequence[JournalEntry]) -> None:
+        """Keep all entries or, on any error, none. A key that is there already raises ``JournalError``."""
+
+    @abstractmethod
+    def read_journal(self, episode: str) -> list[JournalEntry]:
+        """Return an episode's entries in the order they were appended."""
+
+    @abstractmethod
+    def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
+        """Take or extend a lease. Returns False while another owner's has not expired."""
+
+    @abstractmethod
+    def release_lease(self, name: str, owner: str) -> bool:
+        """Give a lease back. Returns whether this owner held it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the store; closing twice is harmless."""
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Storage(Component):
+    """Where records are kept: the options that say which store, and how to open it."""
+
+    schemes: ClassVar[tuple[str, ...]] = ()
+    """The URL schemes that name this storage, such as ``("sqlite",)``."""
+
+    @classmethod
+    @abstractmethod
+    def from_url(cls, url: str) -> Storage:
+        """Read the options off a URL; ``StorageError`` where they do not make sense."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The URL that names this store, without a password."""
+
+    @abstractmethod
+    def open(self) -> Store:
+        """Open the store, making it where it does not exist; ``StorageError`` says in one line why that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Characters and scenarios that a plugin brings: a name, a sentence, and files of records."""
+
+    name: str
+    description: str
+    files: tuple[Path, ...] = field(default=())

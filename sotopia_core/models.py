@@ -1,0 +1,88 @@
+"""What passes between the kernel and a language model: chat messages, requests, replies, usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, Field
+
+from sotopia_core.messages import Background, Event, Observation, Value
+
+T = TypeVar("T", bound=BaseModel)
+
+Role = Literal["system", "user", "assistant"]
+Obtained = Literal["text", "schema", "repaired", "re-asked"]
+"""How a reply's value was come by: no value asked for; parsed as it came; mended; or asked for again."""
+
+
+class ChatMessage(Value):
+    """One message of a chat."""
+
+    role: Role
+    content: str
+
+
+class Usage(Value):
+    """Tokens and money; adds up with ``+``. ``cost`` is in US dollars, None where the price is unknown."""
+
+    calls: int = Field(default=0, ge=0)
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost: float | None = Field(default=0.0, ge=0)
+
+    def __add__(self, other: Usage) -> Usage:
+        unknown = self.cost is None or other.cost is None
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost=None if unknown else (self.cost or 0.0) + (other.cost or 0.0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """The facts that a request's prompt was made from, for models that follow rules instead of reading prose.
+
+    ``observations`` are all that one agent was sent so far, or one that shows the whole episode to the judge. They hold
+    nothing that the viewer may not know, since they are the same observations that prompts are built from.
+    """
+
+    background: Background
+    events: tuple[Event, ...]
+    current: Observation | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest(Generic[T]):
+    """One question to a model.
+
+    ``purpose`` is ``"act"``, ``"judge"`` or a plugin's own word; ``seed`` derives from run, draw, trial, seat, turn,
+    purpose and attempt. ``temperature`` (0..2) and ``max_tokens`` override the model's own options when given.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    response_type: type[T] | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int = 0
+    purpose: str = "act"
+    scene: Scene | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReply(Generic[T]):
+    """What came back: the text as it was, the value parsed from it, and what it took.
+
+    ``model`` is the model's own name for itself; ``latency`` is in seconds, all attempts together; ``value`` is None
+    exactly where the request had no ``response_type``.
+    """
+
+    text: str
+    value: T | None = None
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
+    latency: float = 0.0
+    obtained: Obtained = "text"
