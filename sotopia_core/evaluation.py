@@ -175,7 +175,7 @@ class Evaluation(Value):
 
 
 class Reward(Value):
-    """What an episode came to for one agent. A missing dimension, or a missing overall, is None; ``reasons`` says why."""
+    """What an episode came to for one agent. What is missing is None, and ``reasons`` says why."""
 
     overall: float | None
     scores: dict[str, float | None]

@@ -5,11 +5,11 @@ A component is a frozen pydantic model whose fields are its options; the table t
 
 from __future__ import annotations
 
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import (
@@ -20,7 +20,6 @@ from pydantic import (
     InstanceOf,
     PlainSerializer,
     PrivateAttr,
-    ValidationInfo,
     WithJsonSchema,
 )
 
@@ -41,7 +40,8 @@ class Operational:
 OPERATIONAL: Final = Operational()
 
 
-def _beside_the_run_file(path: Path, info: ValidationInfo) -> Path:
+def _beside_the_run_file(path: Path, info: Any) -> Path:
+    # pydantic's ValidationInfo is a protocol that cannot be checked at runtime, so beartype refuses it as a hint.
     base = (info.context or {}).get("base")
     return path if base is None else Path(base) / path
 
@@ -91,7 +91,7 @@ class Model(Component):
         """Answer one request."""
 
     def check_access(self) -> None:
-        """Raise ``ModelAccessError`` if it is plain before any call that none can succeed, such as for lack of a key."""
+        """Raise ``ModelAccessError`` if it is plain before any call that none can succeed, as without a key."""
 
     async def aclose(self) -> None:
         """Give back what was opened, such as connections."""
@@ -190,7 +190,7 @@ class Seat:
         """The agent's own goal, as written for it."""
         return self.background.goal or ""
 
-    def random(self, turn: int) -> random.Random:
+    def random(self, turn: int) -> Random:
         """Return a random generator for one turn: the same whenever the same seat of the same episode asks again."""
         return generator(self.seed, turn)
 
@@ -279,7 +279,7 @@ class Ordering(Component):
     """Decides who acts. A pure function of the transcript and the generator it is given."""
 
     @abstractmethod
-    def in_turn(self, transcript: Transcript, random: random.Random) -> Sequence[str]:
+    def in_turn(self, transcript: Transcript, random: Random) -> Sequence[str]:
         """Return the names of those who act upon the observations of turn ``transcript.turn``: some who remain."""
 
 
@@ -287,7 +287,7 @@ class Sampler(Component):
     """Draws the combos that a run plays."""
 
     @abstractmethod
-    def sample(self, pool: Pool, seats: int | None, random: random.Random) -> Iterable[Combo]:
+    def sample(self, pool: Pool, seats: int | None, random: Random) -> Iterable[Combo]:
         """Yield combos from the pool, ``seats`` agents each; None leaves the number to the scenarios.
 
         Raises ``InputError`` where nothing can be drawn, saying why.
@@ -309,7 +309,7 @@ class EvaluationContext:
             return ModelHandle(ref, purpose="judge", seed=self.seed)
         raise LookupError(f"outside a run no model is called {ref!r}; give the evaluator a Model instead of a name")
 
-    def random(self) -> random.Random:
+    def random(self) -> Random:
         """Return a random generator that depends on run, draw, trial and evaluator."""
         return generator(self.seed)
 
