@@ -93,6 +93,10 @@ class ModelAccessError(ModelError):
     """The model refused for good (no key, wrong key, no such model): the run stops instead of trying again."""
 
 
+FAULTS = (Exception, SystemExit)
+"""What counts as a plugin's fault: anything it raises, ``sys.exit`` included, but no cancellation and no Ctrl-C."""
+
+
 def one_line(error: BaseException) -> str:
     """Say an error in one line: the message of our own errors, ``Type: message`` of all others."""
     text = " ".join(str(error).split())

@@ -160,18 +160,17 @@ Judgement = Annotated[Scored | Unscored, Field(discriminator="kind")]
 
 
 class Evaluation(Value):
-    """What one terminal evaluator made of one episode, for each agent by name."""
+    """What one terminal evaluator made of one episode, for each agent by name.
+
+    ``dimensions`` maps each dimension of the set to its weight, None where it has none; ``digest`` is the set's.
+    """
 
     evaluator: str
-    dimensions: DimensionSet
+    dimension_set: str
+    digest: str
+    dimensions: dict[str, float | None]
     model: str | None = Field(default=None, description="The judge, as it named itself")
     judgements: dict[str, Judgement]
-    prompt: str | None = Field(default=None, description="What the judge was sent")
-
-    @property
-    def digest(self) -> str:
-        """The digest of the dimension set that these scores are on."""
-        return self.dimensions.digest
 
 
 class Reward(Value):
@@ -244,7 +243,6 @@ def aggregate(
     """
     if not evaluations:
         return {}
-    check_compatible([evaluation.dimensions for evaluation in evaluations])
     return {name: _aggregate_one(evaluations, name, missing) for name in names}
 
 
@@ -259,12 +257,12 @@ def _aggregate_one(evaluations: Sequence[Evaluation], name: str, missing: Missin
             reasons.append(f"{evaluation.evaluator}: {judgement.reason}")
         elif judgement.overall is not None:
             overalls.append(judgement.overall)
-        for dimension in evaluation.dimensions.dimensions:
-            weights[dimension.name] = dimension.weight
-            score = judgement.scores.get(dimension.name) if isinstance(judgement, Scored) else None
+        for dimension, weight in evaluation.dimensions.items():
+            weights[dimension] = weight
+            score = judgement.scores.get(dimension) if isinstance(judgement, Scored) else None
             if score is None and isinstance(judgement, Scored):
-                reasons.append(f"{evaluation.evaluator}: no score for {dimension.name}")
-            values.setdefault(dimension.name, []).append(None if score is None else score.value)
+                reasons.append(f"{evaluation.evaluator}: no score for {dimension}")
+            values.setdefault(dimension, []).append(None if score is None else score.value)
     scores = {dimension: _mean(given, missing) for dimension, given in values.items()}
     overall = _overall(scores, weights, overalls, missing) if missing == "available" or not reasons else None
     return Reward(overall=overall, scores=scores, reasons=tuple(reasons))

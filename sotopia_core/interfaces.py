@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -42,12 +42,14 @@ OPERATIONAL: Final = Operational()
 
 def _beside_the_run_file(path: Path, info: Any) -> Path:
     # pydantic's ValidationInfo is a protocol that cannot be checked at runtime, so beartype refuses it as a hint.
-    base = (info.context or {}).get("base")
-    return path if base is None else Path(base) / path
+    base_of = (info.context or {}).get("base_of")
+    return path if base_of is None else base_of(info.field_name) / path.expanduser()
 
 
 InputPath = Annotated[Path, AfterValidator(_beside_the_run_file)]
-"""A file to read: in a run file, relative to the folder of the run file."""
+"""A file to read: in a run file, relative to the folder of the run file.
+
+Validation takes the folder from its context: ``{"base_of": function from field name to folder}``."""
 
 
 class Component(BaseModel, ABC):
@@ -97,12 +99,17 @@ class Model(Component):
         """Give back what was opened, such as connections."""
 
 
+class _NamesAModel:
+    """Marks an option that names a model, so that a run can look it up before it begins."""
+
+
 def _dump_model_ref(value: Model | str) -> str:
     return value if isinstance(value, str) else value.label
 
 
 ModelRef = Annotated[
     str | InstanceOf[Model],
+    _NamesAModel(),
     PlainSerializer(_dump_model_ref, return_type=str),
     WithJsonSchema(
         {
@@ -114,6 +121,21 @@ ModelRef = Annotated[
 ]
 """An option that names a model: in a run file a string, from Python also a ``Model``."""
 
+
+def model_refs(component: Component) -> dict[str, Model | str]:
+    """Return the options of a component that name models, and what they name."""
+    return {
+        name: value
+        for name, info in type(component).model_fields.items()
+        if _is_marked(info.annotation, info.metadata) and isinstance(value := getattr(component, name), str | Model)
+    }
+
+
+def _is_marked(annotation: object, metadata: Sequence[object] = ()) -> bool:
+    marks = (*metadata, *getattr(annotation, "__metadata__", ()))
+    return any(isinstance(mark, _NamesAModel) for mark in marks) or any(map(_is_marked, get_args(annotation)))
+
+
 ModelFinder = Callable[[str], Model]
 """Finds the model behind a name, as a run's [models] and the registry know it."""
 
@@ -121,7 +143,8 @@ ModelFinder = Callable[[str], Model]
 class ModelHandle:
     """A model as one component of one episode may use it: counted, seeded and kept apart by role.
 
-    ``on_call`` hears of each reply. The kernel makes these; plugins only call :meth:`generate`.
+    ``turn`` tells the turn that the episode is at; ``on_call`` hears of each reply. The kernel makes these; plugins
+    only call :meth:`generate`.
     """
 
     def __init__(
@@ -130,15 +153,17 @@ class ModelHandle:
         *,
         purpose: str,
         seed: int,
+        turn: Callable[[], int] = lambda: 0,
         scene: Callable[[], Scene | None] = lambda: None,
         on_call: Callable[[ModelRequest[Any], ModelReply[Any]], None] | None = None,
     ) -> None:
         self._model = model
         self._purpose = purpose
         self._seed = seed
+        self._turn = turn
         self._scene = scene
         self._on_call = on_call
-        self._calls = 0
+        self._asked = (-1, 0)
 
     @property
     def label(self) -> str:
@@ -154,16 +179,18 @@ class ModelHandle:
         max_tokens: int | None = None,
     ) -> ModelReply[T]:
         """Ask the model; with a ``response_type`` the reply's ``value`` is an instance of it, or ``ModelError``."""
+        turn = self._turn()
+        attempt = self._asked[1] + 1 if self._asked[0] == turn else 0
+        self._asked = (turn, attempt)
         request = ModelRequest(
             messages=tuple(messages),
             response_type=response_type,
             temperature=temperature,
             max_tokens=max_tokens,
-            seed=derive_seed(self._seed, self._calls),
+            seed=derive_seed(self._seed, turn, self._purpose, attempt),
             purpose=self._purpose,
             scene=self._scene(),
         )
-        self._calls += 1
         reply = await self._model.generate(request)
         if self._on_call is not None:
             self._on_call(request, reply)
@@ -472,6 +499,10 @@ class Storage(Component):
     @abstractmethod
     def url(self) -> str:
         """The URL that names this store, without a password."""
+
+    def exists(self) -> bool:
+        """Whether there is something to open; readers ask first, so that looking does not make an empty store."""
+        return True
 
     @abstractmethod
     def open(self) -> Store:

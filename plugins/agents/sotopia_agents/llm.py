@@ -1,0 +1,181 @@
+"""The agent that a language model plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PrivateAttr, field_validator
+
+from sotopia_agents import templates
+from sotopia_agents.presence import others_present
+from sotopia_agents.quotation import quoted
+from sotopia_agents.replies import reply_type
+from sotopia_core.errors import ConfigError
+from sotopia_core.interfaces import OPERATIONAL, Agent, InputPath, ModelRef
+from sotopia_core.messages import (
+    ACTION_TYPES,
+    AgentAction,
+    Background,
+    Event,
+    Observation,
+    Participant,
+    describe_profile,
+)
+from sotopia_core.models import ChatMessage
+from sotopia_core.profiles import AgentProfile
+
+WORDLESS = ("none", "leave")
+"""The actions that have no argument to tell."""
+
+
+class LLMAgent(Agent):
+    """An agent that asks a language model for each of its actions.
+
+    The chat is a system message, made from the background, and then one user message for each time the agent was asked
+    (all that others did since) and one assistant message for each action it took. The messages of one request begin
+    with all the messages of the request before, so providers can cache them, unless ``memory`` cuts the chat short.
+    """
+
+    model: ModelRef = Field(description="The model that plays the agent")
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Sampling temperature; the model's own when not given"
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Limit of one reply, in tokens; the model's own when not given"
+    )
+    memory: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of its latest turns the agent has in mind besides the current one; all when not given",
+    )
+    # Where the file lies cannot change an episode; what it says can, and that is among the prompts.
+    template: Annotated[InputPath | None, OPERATIONAL] = Field(
+        default=None, description="A Jinja file to use in place of the kit's prompts/system.jinja"
+    )
+
+    _system: str = PrivateAttr(default="")
+    _opening: ChatMessage | None = PrivateAttr(default=None)
+    _chat: tuple[ChatMessage, ...] = PrivateAttr(default=())
+    _unanswered: tuple[Event, ...] = PrivateAttr(default=())
+    _heard_turn: int = PrivateAttr(default=-1)
+
+    @field_validator("template")
+    @classmethod
+    def _template_works(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            templates.check(templates.read(path), f"template {path}", _system_variables(SAMPLE))
+        return path
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep the text of the system template, so that later changes of the file cannot split an episode in two."""
+        super().model_post_init(context)
+        self._system = templates.packaged("system") if self.template is None else templates.read(self.template)
+
+    def prompts(self) -> Mapping[str, str]:
+        """Return the templates ``system`` (the custom one, if there is one) and ``turn``."""
+        return {"system": self._system, "turn": templates.packaged("turn")}
+
+    async def aact(self, observation: Observation) -> AgentAction:
+        """Ask the model. ``ModelError`` if it gives no usable reply; the same observation can then be asked again."""
+        self._hear(observation)
+        opening = self._open(observation)
+        chat = self._chat if self.memory is None else self._chat[-2 * self.memory :]
+        reply = await self.seat.model(self.model).generate(
+            (opening, *chat, self._question(observation)),
+            reply_type(self.seat.name, others_present(self.seat, observation), observation.available_actions),
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+        )
+        assert reply.value is not None
+        action = reply.value.action()
+        self._do(observation, action)
+        return action
+
+    async def observe(self, observation: Observation) -> None:
+        """Remember what happened for the next time the agent is asked."""
+        self._hear(observation)
+
+    async def replay(self, observation: Observation, action: AgentAction) -> None:
+        """Remember having been asked upon the observation and having answered with the action, as ``aact`` would."""
+        self._hear(observation)
+        self._do(observation, action)
+
+    def _hear(self, observation: Observation) -> None:
+        if observation.turn <= self._heard_turn:
+            return  # asked again after a failed reply
+        self._heard_turn = observation.turn
+        self._open(observation)
+        self._unanswered += tuple(event for event in observation.events if event.sender != self.seat.name)
+
+    def _do(self, observation: Observation, action: AgentAction) -> None:
+        answer = ChatMessage(role="assistant", content=action.model_dump_json())
+        self._chat += (self._question(observation), answer)
+        self._unanswered = ()
+
+    def _open(self, observation: Observation) -> ChatMessage:
+        if self._opening is None:
+            background = self.seat.background if observation.background is None else observation.background
+            where = "the system prompt" if self.template is None else f"template {self.template}"
+            try:
+                content = templates.render(self._system, where, _system_variables(background))
+            except ValueError as error:
+                raise ConfigError(f"{error} (for {self.seat.name})") from error
+            self._opening = ChatMessage(role="system", content=content)
+        return self._opening
+
+    def _question(self, observation: Observation) -> ChatMessage:
+        present = others_present(self.seat, observation)
+        everybody = len(present) + 1 == len(self.seat.background.names)
+        variables = {
+            "turn": observation.turn,
+            "events": [_event_variables(event, self.seat.name) for event in self._unanswered],
+            "present": None if everybody else present,
+            "actions": None
+            if set(observation.available_actions) == set(ACTION_TYPES)
+            else observation.available_actions,
+        }
+        content = templates.render(templates.packaged("turn"), "the turn prompt", variables)
+        return ChatMessage(role="user", content=content)
+
+
+def _event_variables(event: Event, viewer: str) -> dict[str, object]:
+    action = event.action
+    return {
+        "turn": event.turn,
+        "sender": event.sender,
+        "kind": action.action_type,
+        "to": ["you" if name == viewer else name for name in action.to],
+        "words": None if action.action_type in WORDLESS else quoted(action.argument),
+    }
+
+
+def _system_variables(background: Background) -> dict[str, object]:
+    own = background.participant(background.viewer)
+    return {
+        "name": own.name,
+        "scenario": background.scenario,
+        "about": describe_profile({key: value for key, value in own.profile.items() if key != "secret"}),
+        "profile": own.profile,
+        "secret": own.profile.get("secret", ""),
+        "goal": own.goal,
+        "others": [
+            {"name": other.name, "about": describe_profile(other.profile), "profile": other.profile, "goal": other.goal}
+            for other in background.participants
+            if other.name != own.name
+        ],
+    }
+
+
+def _sample_participant(name: str) -> Participant:
+    profile = dict.fromkeys(AgentProfile.model_fields, "some text") | {"age": 40, "moral_values": ("Care", "Fairness")}
+    return Participant(name=name, profile=profile, goal="A goal.")
+
+
+SAMPLE = Background(
+    viewer="Ada Example",
+    scenario="Two people meet.",
+    participants=(_sample_participant("Ada Example"), _sample_participant("Ben Example")),
+)
+"""A background in which everything is there, to try custom templates on."""

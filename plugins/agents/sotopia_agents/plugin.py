@@ -1,0 +1,16 @@
+"""The offers of the agents kit."""
+
+from __future__ import annotations
+
+from sotopia_core.hookspecs import hookimpl
+from sotopia_core.interfaces import Agent
+
+
+@hookimpl
+def sotopia_agents() -> list[str | type[Agent]]:
+    """Offer the agents of this kit; none is imported before a run names it."""
+    return [
+        "sotopia_agents.llm:LLMAgent",
+        "sotopia_agents.scripted:ScriptedAgent",
+        "sotopia_agents.human:HumanAgent",
+    ]

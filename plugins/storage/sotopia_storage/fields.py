@@ -1,0 +1,139 @@
+"""By which values records are found and sorted: the rule that the stores of this kit share.
+
+A record is found by each field whose value is text, a number, a boolean, None or a list, tuple or set that holds some
+of these. Booleans count as 0 and 1. None sorts before numbers, numbers sort as numbers, text sorts by code points.
+
+Text of more than ``LONGEST`` characters stands in an index as its first ``LONGEST`` characters and its SHA-256, so that
+one long field costs no more than a short one. Equality stays exact: such a form is longer than any text that stands for
+itself. Order stays that of the first ``LONGEST`` characters; texts that agree in all of these stand side by side, the
+one of exactly ``LONGEST`` characters first, the longer ones in the order of their digests, which means nothing but is
+always the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from sotopia_core.errors import StorageError, nearest
+from sotopia_core.interfaces import Order
+from sotopia_core.profiles import Record
+from sotopia_storage.annotations import alternatives, is_scalar, items_of
+
+Scalar = str | int | float | None
+LONGEST: Final = 128
+BITS: Final = 64
+
+_SCALARS: Final = (str, int, float, type(None), Enum)
+_LISTS: Final = (list, tuple, set, frozenset)
+
+
+@cache
+def searchable(kind: type[Record]) -> Mapping[str, bool]:
+    """Return the fields that records of a class can be found by, and for each whether it may hold a list."""
+    found: dict[str, bool] = {}
+    for name, info in kind.model_fields.items():
+        allowed = alternatives(info.annotation)
+        listed = any(map(is_scalar, items)) if (items := _items(allowed)) else False
+        if listed or any(map(is_scalar, allowed)):
+            found[name] = items is not None
+    return MappingProxyType(found)
+
+
+def _items(allowed: tuple[object, ...]) -> tuple[object, ...] | None:
+    lists = [items for one in allowed if (items := items_of(one)) is not None]
+    return tuple(item for items in lists for item in items) if lists else None
+
+
+def values_of(record: Record) -> dict[str, tuple[Scalar, ...]]:
+    """Return by which values a record is found, for each searchable field; ``StorageError`` where one is too large."""
+    found: dict[str, tuple[Scalar, ...]] = {}
+    for field in searchable(type(record)):
+        value = getattr(record, field)
+        try:
+            if isinstance(value, _LISTS):
+                items = (comparable(item) for item in value if isinstance(item, _SCALARS))
+                found[field] = tuple(dict.fromkeys(items))
+            elif isinstance(value, _SCALARS):
+                found[field] = (comparable(value),)
+            else:
+                found[field] = ()
+        except ValueError as error:
+            raise StorageError(f"{record.kind()} {record.pk!r} cannot be stored: {field} is {error}") from None
+    return found
+
+
+def comparable(value: object) -> Scalar:
+    """Return the form in which a text, number, boolean, None or member of an enumeration is compared.
+
+    Raises ``ValueError`` for numbers that no store compares exactly: infinite ones, nan, and integers beyond 64 bits.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if len(value) <= LONGEST:
+            return str(value)
+        return value[:LONGEST] + hashlib.sha256(value.encode()).hexdigest()
+    if isinstance(value, int):
+        if not -(2 ** (BITS - 1)) <= value < 2 ** (BITS - 1):
+            raise ValueError(f"an integer that does not fit {BITS} bits")
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value}, which is no number that can be compared")
+        return float(value)
+    raise ValueError(f"a {type(value).__name__}")
+
+
+def sort_key(value: Scalar) -> tuple[int, str | int | float]:
+    """Return the key by which Python sorts values as stores do."""
+    if value is None:
+        return (0, 0)
+    return (2, value) if isinstance(value, str) else (1, value)
+
+
+def wanted(kind: type[Record], where: Mapping[str, Any] | None) -> dict[str, Scalar]:
+    """Return what a search looks for in comparable form; ``StorageError`` where it names no such field or value."""
+    return {field: _wanted(kind, field, value) for field, value in (where or {}).items()}
+
+
+def _wanted(kind: type[Record], field: str, value: object) -> Scalar:
+    _check_field(kind, field)
+    place = f"{kind.kind()}.{field}"
+    if not isinstance(value, _SCALARS):
+        raise StorageError(f"{place} is found by one text, number, boolean or None, not by a {type(value).__name__}")
+    try:
+        if isinstance(value, str):
+            value.encode()
+        return comparable(value)
+    except UnicodeEncodeError:
+        raise StorageError(f"{place} cannot equal text with half a surrogate pair in it; no record holds such") from None
+    except ValueError as error:
+        raise StorageError(f"{place} cannot equal {error}; no record holds such") from None
+
+
+def check_page(kind: type[Record], order: Order, limit: int | None, offset: int) -> None:
+    """Raise ``StorageError`` unless records can be sorted by that field, and limit and offset are not negative."""
+    _check_field(kind, order.field)
+    if searchable(kind)[order.field]:
+        raise StorageError(f"{kind.kind()}.{order.field} may hold a list, and records cannot be sorted by a list")
+    for name, number in (("limit", limit), ("offset", offset)):
+        if number is not None and number < 0:
+            raise StorageError(f"the {name} of a search is {number}; it must be 0 or more")
+
+
+def _check_field(kind: type[Record], field: str) -> None:
+    if field not in kind.model_fields:
+        raise StorageError(f"{kind.kind()} has no field {field!r}{nearest(field, kind.model_fields)}")
+    if field not in searchable(kind):
+        raise StorageError(
+            f"{kind.kind()}.{field} holds no text, number, boolean, None or list of these, "
+            "so records cannot be found or sorted by it"
+        )

@@ -1,0 +1,94 @@
+"""The command line's frame: commands, global options, exit statuses, and errors of one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from sotopia_core.cli import config, init, listing, plugins, run, show
+from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
+
+EXIT_CRASH: Final = 1
+EXIT_BAD_INPUT: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+app = typer.Typer(
+    name="sotopia",
+    help="Play, judge and study social interactions among language models, people and scripts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.command("run")(run.run)
+app.command("list")(listing.list_)
+app.command("show")(show.show)
+app.command("init")(init.init)
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(config.app, name="config")
+
+
+@app.callback()
+def options(
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+    log_file: Annotated[Path | None, typer.Option(help="Append the log to this file instead of stderr.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=lambda on: _version(on), is_eager=True)
+    ] = False,
+) -> None:
+    """Set up what all commands share."""
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise InputError(f"--log-level {log_level}: expected debug, info, warning or error")
+    try:
+        handler = logging.FileHandler(log_file, encoding="utf-8") if log_file else logging.StreamHandler()
+    except OSError as error:
+        raise InputError(f"--log-file {log_file}: cannot be written: {error.strerror}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("sotopia")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib_metadata import version
+
+        typer.echo(f"sotopia-core {version('sotopia-core')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and exit: 0 all well, 3 some episode unscored or failed, 2 bad input, 1 a crash."""
+    from sotopia_core.registry import Registry
+
+    try:
+        Registry.installed().add_commands(app)
+        app()
+    except (InputError, ModelAccessError) as error:
+        _complain(error)
+        sys.exit(EXIT_BAD_INPUT)
+    except SotopiaError as error:
+        _complain(error)
+        sys.exit(EXIT_CRASH)
+    except KeyboardInterrupt:
+        print("sotopia: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_CRASH)
+
+
+def _complain(error: SotopiaError) -> None:
+    logging.getLogger("sotopia").debug("the error in full", exc_info=error)
+    print(f"sotopia: error: {one_line(error)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Playing: an episode's loop, a run of many episodes, and the thread that makes them durable."""

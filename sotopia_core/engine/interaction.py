@@ -1,0 +1,114 @@
+"""An episode's loop: agents are asked, the environment steps, every turn is kept as it was seen and played."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from sotopia_core.environment import ParallelSotopiaEnv
+from sotopia_core.episodes import Turn
+from sotopia_core.errors import FAULTS, ModelError, PluginError, one_line
+from sotopia_core.interfaces import Agent
+from sotopia_core.messages import AgentAction, Observation
+
+T = TypeVar("T")
+
+SECONDS_TO_CLOSE: Final = 10.0
+"""How long an agent may take to give back what it opened."""
+
+logger = logging.getLogger("sotopia.engine")
+
+
+class Interaction:
+    """One episode in play. ``turns`` holds what has happened so far, also after a failure."""
+
+    def __init__(
+        self,
+        env: ParallelSotopiaEnv,
+        agents: Sequence[Agent],
+        on_turn: Callable[[Turn], None] | None = None,
+    ) -> None:
+        self.env = env
+        self.turns: list[Turn] = []
+        self._on_turn = on_turn
+        seats = env.seats()
+        if len(agents) != len(seats):
+            raise ValueError(f"{len(agents)} agents for {len(seats)} seats: {', '.join(env.names)}")
+        for agent, seat in zip(agents, seats, strict=True):
+            agent.bind(seat)
+        self._agents: Mapping[str, Agent] = dict(zip(env.names, agents, strict=True))
+
+    async def play(self) -> None:
+        """Play to the end. Raises what ended it early: ``PluginError``, ``ModelError`` or ``ActionError``."""
+        try:
+            observations = self.env.reset()
+            while not self.env.done:
+                actions = await self._act(observations)
+                turn = Turn(number=self.env.turn, observations=observations, actions=actions)
+                step = await self.env.astep(actions)
+                self._keep(turn)
+                observations = {name: step.observations[name] for name in self.env.observations}
+            self._keep(Turn(number=self.env.turn, observations=observations))
+        finally:
+            await self._close()
+
+    def _keep(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        if self._on_turn is not None:
+            self._on_turn(turn)
+
+    async def _act(self, observations: Mapping[str, Observation]) -> dict[str, AgentAction]:
+        acting = [name for name in self.env.names if name in observations and observations[name].in_turn]
+        for name, observation in observations.items():
+            if name not in acting:
+                await self._observe(name, observation)
+        if len(acting) == 1:  # the common case, without the cost of a task
+            return {acting[0]: await self._ask(acting[0], observations[acting[0]])}
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {name: group.create_task(self._ask(name, observations[name])) for name in acting}
+        except BaseExceptionGroup as failures:  # whoever failed first is the cause; the others were cancelled
+            raise failures.exceptions[0] from None
+        return {name: task.result() for name, task in tasks.items()}
+
+    async def _ask(self, name: str, observation: Observation) -> AgentAction:
+        agent = self._agents[name]
+        action = await self._contain(name, f"at turn {observation.turn}", agent.aact(observation))
+        if not isinstance(action, AgentAction):
+            what = f"it gave {type(action).__name__}, not an AgentAction"
+            raise PluginError(self._title(name), f"at turn {observation.turn}", what)
+        return action
+
+    async def _observe(self, name: str, observation: Observation) -> None:
+        await self._contain(name, f"observing turn {observation.turn}", self._agents[name].observe(observation))
+
+    async def _contain(self, name: str, doing: str, work: Awaitable[T]) -> T:
+        """Await an agent's work for no longer than it may take; whatever it raises is its own fault, by name."""
+        limit = self._agents[name].timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await work
+        except TimeoutError as error:
+            raise PluginError(self._title(name), doing, f"no answer within {limit:g} s") from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise PluginError(self._title(name), doing, "it cancelled itself") from error
+        except ModelError:
+            raise
+        except FAULTS as error:
+            raise PluginError(self._title(name), doing, error) from error
+
+    def _title(self, name: str) -> str:
+        return f"{name} ({type(self._agents[name]).__name__})"
+
+    async def _close(self) -> None:
+        for name, agent in self._agents.items():
+            try:
+                async with asyncio.timeout(SECONDS_TO_CLOSE):
+                    await agent.aclose()
+            except FAULTS as error:  # what was played stands, whatever becomes of the agent
+                logger.warning("%s failed closing: %s", self._title(name), one_line(error))

@@ -1,0 +1,367 @@
+"""The environment: whose turn it is, what each agent sees, when it is over and how it is scored."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+from pydantic import TypeAdapter
+
+from sotopia_core.digests import derive_seed, generator
+from sotopia_core.errors import FAULTS, ActionError, EpisodeOverError, ModelAccessError, PluginError, one_line
+from sotopia_core.evaluation import (
+    Evaluation,
+    Judgement,
+    MissingRule,
+    Reward,
+    Unscored,
+    aggregate,
+    check_compatible,
+    check_judgements,
+)
+from sotopia_core.interfaces import (
+    EvaluationContext,
+    Model,
+    ModelFinder,
+    ModelHandle,
+    Ordering,
+    ResponseEvaluator,
+    Seat,
+    TerminalEvaluator,
+    Transcript,
+    Verdict,
+)
+from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Background, Event, Observation
+from sotopia_core.models import ModelReply, ModelRequest, Scene
+from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
+from sotopia_core.registry import Registry
+from sotopia_core.visibility import Mode, background_for, background_for_judge, events_for
+
+CallListener = Callable[[str, ModelRequest[Any], ModelReply[Any]], None]
+"""Hears of each model call: the role (an agent's or an evaluator's name), the request, the reply."""
+
+
+_JUDGEMENTS: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
+
+
+class Info(TypedDict):
+    """What ``astep`` says about one agent beside its observation."""
+
+    comments: str
+    complete_rating: float | None
+
+
+class Step(NamedTuple):
+    """PettingZoo's five dicts, keyed by agent name; all agents are in each of them, those who left included.
+
+    ``rewards`` is 0.0 while the interaction goes on; at its end it is the overall score, None where there is none.
+    """
+
+    observations: dict[str, Observation]
+    rewards: dict[str, float | None]
+    terminations: dict[str, bool]
+    truncations: dict[str, bool]
+    infos: dict[str, Info]
+
+
+class ParallelSotopiaEnv:
+    """One scenario and its cast, played turn by turn, after the parallel API of PettingZoo.
+
+    ``evaluators`` may mix response and terminal evaluators. Without an ``ordering`` the agents take turns in the order
+    of their seats. ``seed`` is the root of every random generator; ``find_model`` resolves evaluators' and agents'
+    models that are given by name. ``ValueError`` where the cast does not fit the scenario, or where two evaluators
+    mean different things by one dimension. ::
+
+        env = ParallelSotopiaEnv(scenario, [mia, leo], [RuleBasedTerminatedEvaluator(max_turn_number=4)])
+        observations = env.reset()
+        while not env.done:
+            actions = {name: AgentAction(action_type="speak", argument="Hello!") for name in env.in_turn}
+            observations, rewards, terminations, truncations, infos = await env.astep(actions)
+    """
+
+    def __init__(
+        self,
+        scenario: EnvironmentProfile | Combo,
+        agents: Sequence[AgentProfile] = (),
+        evaluators: Iterable[ResponseEvaluator | TerminalEvaluator] = (),
+        *,
+        ordering: Ordering | None = None,
+        mode: Mode = "standard",
+        missing: MissingRule = "strict",
+        action_types: Sequence[ActionType] = ACTION_TYPES,
+        seed: int = 0,
+        find_model: ModelFinder | None = None,
+        on_call: CallListener | None = None,
+    ) -> None:
+        self.combo = scenario if isinstance(scenario, Combo) else Combo(environment=scenario, agents=tuple(agents))
+        self.mode: Mode = mode
+        self._evaluators = tuple(evaluators)
+        self._response = [e for e in self._evaluators if isinstance(e, ResponseEvaluator)]
+        self._terminal = [e for e in self._evaluators if isinstance(e, TerminalEvaluator)]
+        check_compatible([evaluator.dimensions for evaluator in self._terminal])
+        self._roles = role_names(self._evaluators)
+        self._ordering = ordering if ordering is not None else default_ordering()
+        self._missing: MissingRule = missing
+        self._action_types = tuple(action_types)
+        self._find_model = find_model
+        self._on_call = on_call
+        names = self.combo.names
+        self._backgrounds = {name: background_for(self.combo, seat, mode) for seat, name in enumerate(names)}
+        self._judges_background = background_for_judge(self.combo)
+        self._seed = seed
+        self._start()
+
+    def _start(self) -> None:
+        self.turn = 0
+        self.done = False
+        self.comments = ""
+        self.evaluations: tuple[Evaluation, ...] = ()
+        self.outcome: dict[str, Reward] = {}
+        self._events: list[Event] = []
+        self._left: set[str] = set()
+        self._seen: dict[str, list[Event]] = {name: [] for name in self.names}
+        self._current: dict[str, Observation] = {}
+        self.in_turn: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All agents' names, in the order of their seats."""
+        return self.combo.names
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything that has happened, as evaluators and orderings see it."""
+        return Transcript(
+            background=self._judges_background,
+            turn=self.turn,
+            events=tuple(self._events),
+            left=frozenset(self._left),
+        )
+
+    @property
+    def observations(self) -> dict[str, Observation]:
+        """What each agent that was still there at the latest turn was sent."""
+        return dict(self._current)
+
+    def seats(self) -> tuple[Seat, ...]:
+        """Return a seat for each agent, for the components that act to be bound to."""
+        return tuple(
+            Seat(
+                index=index,
+                background=self._backgrounds[profile.name],
+                profile=profile,
+                seed=derive_seed(self._seed, "seat", index),
+                models=self._models_for(profile.name, "act", derive_seed(self._seed, "model", index)),
+            )
+            for index, profile in enumerate(self.combo.agents)
+        )
+
+    def reset(self, seed: int | None = None) -> dict[str, Observation]:
+        """Begin anew. Returns the observations of turn 0: the background that each agent may know."""
+        if seed is not None:
+            self._seed = seed
+        self._start()
+        self.in_turn = self._choose()
+        self._current = {
+            name: self._observation(name, background=background) for name, background in self._backgrounds.items()
+        }
+        return self.observations
+
+    async def astep(self, actions: Mapping[str, AgentAction]) -> Step:
+        """Take a turn: all agents in turn act at once, then the response evaluators look.
+
+        ``actions`` needs one for each agent in turn; the others may only do nothing. ``ActionError`` where an action
+        is against the rules, ``EpisodeOverError`` after the end; in both cases nothing has changed. ``PluginError``
+        where a response evaluator or the ordering fails.
+        """
+        if not self._current:
+            raise EpisodeOverError("the episode has not begun; call reset first")
+        if self.done:
+            raise EpisodeOverError(f"the episode ended at turn {self.turn}; call reset to play another")
+        present = [name for name in self.names if name not in self._left]
+        happened = self._check(actions)
+        self._events += happened
+        self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
+        self.turn += 1
+        verdicts = await asyncio.gather(*(self._ask(evaluator) for evaluator in self._response))
+        self.done = any(verdict.terminated for verdict in verdicts)
+        self.comments = "; ".join(verdict.comments for verdict in verdicts if verdict.comments)
+        self.in_turn = () if self.done else self._choose()
+        self._current = {}
+        for name in present:
+            seen = events_for(happened, name)
+            self._seen[name] += seen
+            self._current[name] = self._observation(name, events=seen)
+        if self.done:
+            self.evaluations = tuple(await asyncio.gather(*(self._score(evaluator) for evaluator in self._terminal)))
+            self.outcome = aggregate(self.evaluations, self.names, self._missing)
+        return self._step()
+
+    def _step(self) -> Step:
+        ratings = {name: self.outcome[name].overall if name in self.outcome else None for name in self.names}
+        absent = [name for name in self.names if name not in self._current]
+        return Step(
+            observations=self.observations | {name: Observation(turn=self.turn, agent=name) for name in absent},
+            rewards=dict(ratings) if self.done else dict.fromkeys(self.names, 0.0),
+            terminations={name: self.done or name in self._left for name in self.names},
+            truncations=dict.fromkeys(self.names, False),
+            infos={name: Info(comments=self.comments, complete_rating=ratings[name]) for name in self.names},
+        )
+
+    def _observation(
+        self, name: str, *, background: Background | None = None, events: tuple[Event, ...] = ()
+    ) -> Observation:
+        return Observation(
+            turn=self.turn,
+            agent=name,
+            background=background,
+            events=events,
+            available_actions=self._action_types if name in self.in_turn else ("none",),
+            remaining=tuple(other for other in self.names if other not in self._left),
+        )
+
+    def _choose(self) -> tuple[str, ...]:
+        transcript = self.transcript
+        who = component_name(self._ordering)
+        try:
+            chosen = tuple(self._ordering.in_turn(transcript, generator(self._seed, "ordering", self.turn)))
+        except FAULTS as error:
+            raise PluginError(who, "choosing who acts", error) from error
+        if not chosen and transcript.remaining:
+            raise PluginError(who, "choosing who acts", f"nobody acts at turn {self.turn}")
+        for name in chosen:
+            if name not in transcript.remaining or chosen.count(name) > 1:
+                raise PluginError(who, "choosing who acts", f"{name!r} cannot act (once) at turn {self.turn}")
+        return tuple(name for name in self.names if name in chosen)
+
+    def _check(self, actions: Mapping[str, AgentAction]) -> list[Event]:
+        """Hold the actions against the rules and return what happens, in the order of the seats."""
+        for name, action in actions.items():
+            if name not in self.names:
+                raise ActionError(f"{name!r} takes no part; the agents are {', '.join(self.names)}")
+            if name in self.in_turn:
+                self._check_one(name, action)
+            elif action.action_type != "none":
+                raise ActionError(f"{name} is not in turn at turn {self.turn} and cannot {action.action_type}")
+        missing = [name for name in self.in_turn if name not in actions]
+        if missing:
+            raise ActionError(f"{missing[0]} is in turn at turn {self.turn} and gave no action")
+        return [Event(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn]
+
+    def _check_one(self, name: str, action: AgentAction) -> None:
+        if action.action_type not in (*self._action_types, "none"):
+            allowed = ", ".join(self._action_types)
+            raise ActionError(f"{name} chose {action.action_type!r}, which is not among the actions here: {allowed}")
+        for recipient in action.to:
+            if recipient not in self.names:
+                raise ActionError(f"{name} addressed {recipient!r}; the agents are {', '.join(self.names)}")
+
+    async def _ask(self, evaluator: ResponseEvaluator) -> Verdict:
+        role = self._roles[id(evaluator)]
+        try:
+            async with asyncio.timeout(evaluator.timeout):
+                verdict = await evaluator.evaluate(self.transcript, self._context(role, None))
+        except ModelAccessError:
+            raise
+        except FAULTS as error:
+            raise PluginError(role, f"judging turn {self.turn}", _timed(error, evaluator.timeout)) from error
+        if not isinstance(verdict, Verdict):
+            raise PluginError(role, f"judging turn {self.turn}", f"it gave {type(verdict).__name__}, not a Verdict")
+        return verdict
+
+    async def _score(self, evaluator: TerminalEvaluator) -> Evaluation:
+        """Have one evaluator score the interaction; whatever goes wrong, the result says so for each agent."""
+        role = self._roles[id(evaluator)]
+        answered: list[str] = []
+        judgements: Mapping[str, Judgement]
+        try:
+            async with asyncio.timeout(evaluator.timeout):
+                given = await evaluator.evaluate(self.transcript, self._context(role, answered))
+            judgements = check_judgements(evaluator.dimensions, self.names, _JUDGEMENTS.validate_python(given))
+        except ModelAccessError:
+            raise
+        except FAULTS as error:
+            reason = one_line(_timed(error, evaluator.timeout))
+            judgements = dict.fromkeys(self.names, Unscored(reason=reason))
+        dimensions = evaluator.dimensions
+        return Evaluation(
+            evaluator=role,
+            dimension_set=dimensions.name,
+            digest=dimensions.digest,
+            dimensions={dimension.name: dimension.weight for dimension in dimensions.dimensions},
+            model=answered[-1] if answered else evaluator.model_label,
+            judgements=dict(judgements),
+        )
+
+    def _context(self, role: str, answered: list[str] | None) -> EvaluationContext:
+        seed = derive_seed(self._seed, "evaluator", role)
+        return EvaluationContext(seed=seed, models=self._models_for(role, "judge", seed, answered))
+
+    def _models_for(
+        self,
+        role: str,
+        purpose: str,
+        seed: int,
+        answered: list[str] | None = None,
+    ) -> Callable[[Model | str], ModelHandle]:
+        handles: dict[str | int, ModelHandle] = {}
+
+        def heard(request: ModelRequest[Any], reply: ModelReply[Any]) -> None:
+            if answered is not None:
+                answered.append(reply.model)
+            if self._on_call is not None:
+                self._on_call(role, request, reply)
+
+        def model(ref: Model | str) -> ModelHandle:
+            key = ref if isinstance(ref, str) else id(ref)
+            if key not in handles:
+                handles[key] = ModelHandle(
+                    self._model(ref),
+                    purpose=purpose,
+                    seed=seed,
+                    turn=lambda: self.turn,
+                    scene=lambda: self._scene(role),
+                    on_call=heard,
+                )
+            return handles[key]
+
+        return model
+
+    def _model(self, ref: Model | str) -> Model:
+        if isinstance(ref, Model):
+            return ref
+        if self._find_model is None:
+            raise LookupError(f"no model is called {ref!r} here; give a Model, or find_model=")
+        return self._find_model(ref)
+
+    def _scene(self, role: str) -> Scene:
+        if role in self._seen:
+            return Scene(
+                background=self._backgrounds[role],
+                events=tuple(self._seen[role]),
+                current=self._current.get(role),
+            )
+        return Scene(background=self._judges_background, events=tuple(self._events), current=None)
+
+
+def default_ordering() -> Ordering:
+    """Return the ordering that holds where none is named: the installed ``RoundRobin``."""
+    return Registry.installed().component("orderings", "RoundRobin", Ordering)()
+
+
+def component_name(component: object) -> str:
+    """Return a component's name as run files write it, such as ``ReachGoalLLMEvaluator[SotopiaDimensions]``."""
+    return type(component).__name__
+
+
+def role_names(evaluators: Sequence[ResponseEvaluator | TerminalEvaluator]) -> dict[int, str]:
+    """Name each evaluator, by ``id``: its class name, numbered where several share one."""
+    names = [component_name(evaluator) for evaluator in evaluators]
+    roles: dict[int, str] = {}
+    for position, (evaluator, name) in enumerate(zip(evaluators, names, strict=True)):
+        earlier = names[:position].count(name)
+        roles[id(evaluator)] = f"{name} #{earlier + 1}" if names.count(name) > 1 else name
+    return roles
+
+
+def _timed(error: BaseException, seconds: float) -> BaseException:
+    return TimeoutError(f"no answer within {seconds:g} s") if isinstance(error, TimeoutError) else error

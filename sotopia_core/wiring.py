@@ -1,0 +1,282 @@
+"""From a run file to components: classes looked up, options validated, models found, before anything is played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from sotopia_core.config import ComponentTable, Key, LoadedConfig, RunConfig, describe_key
+from sotopia_core.errors import FAULTS, ConfigError, InputError, ModelAccessError, PluginError, nearest
+from sotopia_core.evaluation import DimensionSet, check_compatible
+from sotopia_core.interfaces import (
+    Agent,
+    Component,
+    Model,
+    Ordering,
+    ResponseEvaluator,
+    Sampler,
+    Storage,
+    TerminalEvaluator,
+    model_refs,
+)
+from sotopia_core.registry import Kind, Registry
+from sotopia_core.rubrics import dimensions_from_table
+from sotopia_core.wording import explain
+
+P = TypeVar("P", bound=Component)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A validated component of a run file, from which new instances can be made."""
+
+    use: str
+    sample: Component
+    make: Callable[[], Component]
+
+
+@dataclass(frozen=True)
+class Seating:
+    """The agents of a run file: one blueprint a seat, or one for all seats."""
+
+    blueprints: tuple[Blueprint, ...]
+
+    @property
+    def seats(self) -> int | None:
+        """How many seats there are; None where the scenarios decide."""
+        return len(self.blueprints) if len(self.blueprints) > 1 else None
+
+    def blueprint(self, seat: int) -> Blueprint:
+        """Return the blueprint for a seat (0-based)."""
+        return self.blueprints[seat if self.seats else 0]
+
+    def make(self, seat: int) -> Agent:
+        """Make a new agent for a seat."""
+        agent = self.blueprint(seat).make()
+        assert isinstance(agent, Agent)
+        return agent
+
+
+@dataclass
+class ModelBook:
+    """Finds a run's models by name, and makes each once."""
+
+    named: Mapping[str, Blueprint]
+    registry: Registry
+    _made: dict[str, Model] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> Model:
+        """Return the model: one of ``[models]``, or ``offline``, or the LiteLLM model of an id with a slash."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Model:
+        if name in self.named:
+            model = self.named[name].make()
+            assert isinstance(model, Model)
+            return model
+        if name == "offline":
+            return self.registry.component("models", "Offline", Model)()
+        if "/" in name:
+            return self.registry.component("models", "LiteLLM", Model).model_validate({"model": name})
+        close = nearest(name, [*self.named, "offline"])
+        raise ConfigError(
+            f"model {name!r} is neither in [models] nor an id such as 'openai/gpt-4o'{close}"
+            + ("" if close else '; "offline" needs no key')
+        )
+
+    @property
+    def made(self) -> Mapping[str, Model]:
+        """The models that have been asked for, by name."""
+        return dict(self._made)
+
+    async def aclose(self) -> None:
+        """Close every model that was made."""
+        for model in self._made.values():
+            await model.aclose()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A run file made into components: everything that a run needs but the pool and the store."""
+
+    config: RunConfig
+    registry: Registry
+    seating: Seating
+    ordering: Ordering
+    sampler: Sampler
+    response_evaluators: tuple[ResponseEvaluator, ...]
+    terminal_evaluators: tuple[TerminalEvaluator, ...]
+    models: ModelBook
+    storage: Storage | None
+    base: Path
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether any model that the run asks is no language model."""
+        return any(model.stand_in for model in self.models.made.values())
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether some agent can sit in one episode at a time only."""
+        return any(type(b.sample).exclusive for b in self.seating.blueprints if isinstance(b.sample, Agent))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the content of an episode, its scenario and its cast aside, as JSON values."""
+        return {
+            "mode": self.config.run.mode,
+            "action_types": self.config.run.action_types,
+            "missing": self.config.run.missing,
+            "agents": [self._identity(blueprint.sample) for blueprint in self.seating.blueprints],
+            "ordering": self._identity(self.ordering),
+            "response_evaluators": [self._identity(evaluator) for evaluator in self.response_evaluators],
+            "terminal_evaluators": [
+                self._identity(evaluator) | {"dimensions": evaluator.dimensions.digest}
+                for evaluator in self.terminal_evaluators
+            ],
+        }
+
+    def _identity(self, component: Component) -> dict[str, Any]:
+        """Name a component, its options and its prompts; a model stands for itself, whatever the run file calls it."""
+        options = component.content_options()
+        for option, ref in model_refs(component).items():
+            model = ref if isinstance(ref, Model) else self.models(ref)
+            options[option] = {"use": type(model).__name__, "options": model.content_options()}
+        return {"use": type(component).__name__, "options": options, "prompts": dict(component.prompts())}
+
+    def prompts(self) -> dict[str, str]:
+        """Return the texts of all templates that the run prompts with, by ``component: template``."""
+        components = [b.sample for b in self.seating.blueprints]
+        components += [*self.response_evaluators, *self.terminal_evaluators]
+        return {f"{type(c).__name__}: {name}": text for c in components for name, text in c.prompts().items()}
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of each distribution that has a plugin loaded."""
+        return {p.distribution: p.version for p in self.registry.plugins if p.state == "loaded"}
+
+    @property
+    def dimensions(self) -> tuple[DimensionSet, ...]:
+        """The dimension sets that the run's evaluators score on."""
+        return tuple(evaluator.dimensions for evaluator in self.terminal_evaluators)
+
+
+def wire(loaded: LoadedConfig, registry: Registry) -> Wiring:
+    """Look up and validate every component of a run file; ``InputError``, with file and key, where one does not fit."""
+    return _Wirer(loaded, registry).wire()
+
+
+@dataclass
+class _Wirer:
+    loaded: LoadedConfig
+    registry: Registry
+
+    def wire(self) -> Wiring:
+        config = self.loaded.config
+        self._dimensions = {
+            name: self._guard(("dimensions", name), lambda n=name, t=table: self._dimension_set(n, t))  # type: ignore[misc]
+            for name, table in config.dimensions.items()
+        }
+        models = {
+            name: self._blueprint("models", ("models", name), table, Model) for name, table in config.models.items()
+        }
+        book = ModelBook(models, self.registry)
+        wiring = Wiring(
+            config=config,
+            registry=self.registry,
+            seating=Seating(self._blueprints("agents", "agents", config.agents, Agent)),
+            ordering=self._one("orderings", ("ordering",), config.ordering, Ordering),
+            sampler=self._one("samplers", ("sampler",), config.sampler, Sampler),
+            response_evaluators=self._all(
+                "response_evaluators", "response_evaluators", config.response_evaluators, ResponseEvaluator
+            ),
+            terminal_evaluators=self._all(
+                "terminal_evaluators", "terminal_evaluators", config.terminal_evaluators, TerminalEvaluator
+            ),
+            models=book,
+            storage=self._one("storage", ("storage",), config.storage, Storage) if config.storage else None,
+            base=self.loaded.base(("pool",)),
+        )
+        self._find_models(wiring)
+        self._guard(("terminal_evaluators",), lambda: check_compatible(wiring.dimensions))
+        return wiring
+
+    def _find_models(self, wiring: Wiring) -> None:
+        """Find every model that a component names, and ask it whether it can be reached at all."""
+        users: list[tuple[Key, Component]] = [
+            *((("agents", seat), b.sample) for seat, b in enumerate(wiring.seating.blueprints)),
+            *((("response_evaluators", i), e) for i, e in enumerate(wiring.response_evaluators)),
+            *((("terminal_evaluators", i), e) for i, e in enumerate(wiring.terminal_evaluators)),
+        ]
+        for key, component in users:
+            for option, ref in model_refs(component).items():
+                model = self._guard((*key, option), lambda r=ref: r if isinstance(r, Model) else wiring.models(r))  # type: ignore[misc]
+                self._guard((*key, option), model.check_access)
+
+    def _dimension_set(self, name: str, table: Mapping[str, Any]) -> type[BaseModel]:
+        def find(other: str) -> DimensionSet:
+            return DimensionSet.from_model(self.registry.dimension_model(other, self._earlier(name)))
+
+        return dimensions_from_table(name, table, self.loaded.base(("dimensions", name)), find).as_model()
+
+    def _earlier(self, name: str) -> dict[str, type[BaseModel]]:
+        """Return the run file's own sets that stand before this one, which alone it may extend."""
+        own: dict[str, type[BaseModel]] = {}
+        for other, table in self.loaded.config.dimensions.items():
+            if other == name:
+                break
+            own[other] = self._dimension_set(other, table)
+        return own
+
+    def _blueprints(
+        self, kind: Kind, section: str, tables: Sequence[ComponentTable], interface: type[P]
+    ) -> tuple[Blueprint, ...]:
+        return tuple(self._blueprint(kind, (section, i), table, interface) for i, table in enumerate(tables))
+
+    def _all(self, kind: Kind, section: str, tables: Sequence[ComponentTable], interface: type[P]) -> tuple[P, ...]:
+        return tuple(self._one(kind, (section, i), table, interface) for i, table in enumerate(tables))
+
+    def _one(self, kind: Kind, key: Key, table: ComponentTable, interface: type[P]) -> P:
+        made = self._blueprint(kind, key, table, interface).sample
+        assert isinstance(made, interface)
+        return made
+
+    def _blueprint(self, kind: Kind, key: Key, table: ComponentTable, interface: type[P]) -> Blueprint:
+        found = self._guard(
+            (*key, "use"), lambda: self.registry.component(kind, table.use, interface, self._dimensions)
+        )
+        context = {"base_of": lambda option: self.loaded.base((*key, option))}
+        options = table.options
+
+        def make() -> Component:
+            try:
+                return found.model_validate(options, context=context)
+            except ValidationError as error:
+                location = (*key, *error.errors()[0]["loc"])
+                text = explain(error, found, prefix=key)
+                raise ConfigError(f"{self.loaded.origin(location)}: {text}") from None
+
+        try:
+            sample = make()
+        except InputError:
+            raise
+        except FAULTS as error:
+            raise PluginError(table.use, f"being made for {describe_key(key)}", error) from error
+        return Blueprint(table.use, sample, make)
+
+    def _guard(self, key: Key, work: Callable[[], T]) -> T:
+        """Do some work; whatever is wrong with the run file is said with the file and the key."""
+        where = f"{self.loaded.origin(key)}: {describe_key(key)}"
+        try:
+            return work()
+        except InputError as error:
+            raise type(error)(f"{where}: {error}") from error
+        except ModelAccessError as error:
+            raise ModelAccessError(f"{where}: {error}") from error
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from error

@@ -1,0 +1,282 @@
+"""The environment: turns, actions, departures, termination, scores."""
+
+import asyncio
+
+import pytest
+
+from sotopia_core.environment import ParallelSotopiaEnv
+from sotopia_core.errors import ActionError, EpisodeOverError, ModelAccessError, PluginError
+from sotopia_core.evaluation import Score, Scored, Unscored
+from sotopia_core.messages import AgentAction
+from tests.core.casts import LEAVE, NAMES, NOTHING, After, Everyone, Fixed, InSeatOrder, combo, speak
+
+MIA, LEO, ZOE, UGO = NAMES
+
+
+def environment(size=2, *evaluators, ordering=None, **options):
+    return ParallelSotopiaEnv(
+        combo(size), evaluators=evaluators or (After(turns=4),), ordering=ordering or InSeatOrder(), **options
+    )
+
+
+def test_reset_gives_turn_0_and_the_background_of_each():
+    observations = environment().reset()
+    assert set(observations) == {MIA, LEO}
+    assert observations[MIA].turn == 0
+    assert observations[MIA].background.goal == "the goal of Mia Davis"
+    assert observations[MIA].in_turn
+    assert not observations[LEO].in_turn
+
+
+async def test_each_step_raises_the_turn_number_by_one_and_shows_what_happened():
+    env = environment()
+    env.reset()
+    step = await env.astep({MIA: speak("hi & <b> there")})
+    assert env.turn == 1
+    assert step.observations[LEO].turn == 1
+    assert [event.action.argument for event in step.observations[LEO].events] == ["hi & <b> there"]
+    assert step.observations[LEO].in_turn
+
+
+async def test_five_dicts_are_keyed_by_name():
+    env = environment(2, After(turns=1), Fixed(score=7))
+    env.reset()
+    step = await env.astep({MIA: NOTHING})
+    assert [set(part) for part in step] == [{MIA, LEO}] * 5
+    assert step.rewards == {MIA: 7.0, LEO: 7.0}
+    assert step.terminations == {MIA: True, LEO: True}
+    assert step.truncations == {MIA: False, LEO: False}
+    assert step.infos[MIA] == {"comments": "turn 1", "complete_rating": 7.0}
+
+
+async def test_before_the_end_rewards_are_zero_and_no_rating_is_there():
+    env = environment(2, After(turns=2), Fixed())
+    env.reset()
+    step = await env.astep({MIA: NOTHING})
+    assert step.rewards == {MIA: 0.0, LEO: 0.0}
+    assert step.infos[MIA]["complete_rating"] is None
+
+
+async def test_an_unjudged_end_has_no_reward():
+    env = environment(2, After(turns=1))
+    env.reset()
+    step = await env.astep({MIA: NOTHING})
+    assert step.rewards == {MIA: None, LEO: None}
+
+
+async def test_stepping_an_ended_episode_is_an_error():
+    env = environment(2, After(turns=1))
+    env.reset()
+    await env.astep({MIA: NOTHING})
+    with pytest.raises(EpisodeOverError, match="the episode ended at turn 1; call reset"):
+        await env.astep({LEO: NOTHING})
+
+
+async def test_stepping_before_reset_is_an_error():
+    with pytest.raises(EpisodeOverError, match="has not begun; call reset first"):
+        await environment().astep({})
+
+
+async def test_reset_begins_anew():
+    env = environment(2, After(turns=1), Fixed())
+    env.reset()
+    await env.astep({MIA: LEAVE})
+    observations = env.reset()
+    assert env.turn == 0
+    assert not env.done
+    assert observations[MIA].remaining == (MIA, LEO)
+    assert env.outcome == {}
+
+
+async def test_who_left_is_skipped_sees_nothing_more_and_stays_in_the_dicts():
+    env = environment(3, After(turns=9))
+    env.reset()
+    step = await env.astep({MIA: LEAVE})
+    assert step.terminations == {MIA: True, LEO: False, ZOE: False}
+    assert [event.sender for event in step.observations[LEO].events] == [MIA]
+    step = await env.astep({LEO: speak("she is gone")})
+    assert step.observations[MIA].events == ()
+    assert MIA not in env.observations
+    assert env.in_turn == (ZOE,)
+    await env.astep({ZOE: NOTHING})
+    assert env.in_turn == (LEO,)
+
+
+async def test_a_private_message_reaches_its_recipient_alone():
+    env = environment(3, After(turns=9))
+    env.reset()
+    step = await env.astep({MIA: speak("psst", LEO)})
+    assert len(step.observations[MIA].events) == len(step.observations[LEO].events) == 1
+    assert step.observations[ZOE].events == ()
+
+
+async def test_simultaneous_actions_are_seen_together_in_seat_order():
+    env = environment(3, After(turns=9), ordering=Everyone())
+    env.reset()
+    step = await env.astep({ZOE: speak("c"), MIA: speak("a"), LEO: speak("b")})
+    assert [event.sender for event in step.observations[LEO].events] == [MIA, LEO, ZOE]
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ({}, "Mia Davis is in turn at turn 0 and gave no action"),
+        ({MIA: NOTHING, LEO: speak("me too")}, "Leo Park is not in turn at turn 0 and cannot speak"),
+        ({MIA: NOTHING, "Nobody": NOTHING}, "'Nobody' takes no part; the agents are Mia Davis, Leo Park"),
+        ({MIA: speak("psst", "Nobody")}, "Mia Davis addressed 'Nobody'; the agents are Mia Davis, Leo Park"),
+    ],
+)
+async def test_an_action_against_the_rules_is_refused_and_changes_nothing(actions, message):
+    env = environment()
+    env.reset()
+    with pytest.raises(ActionError, match=message.replace("(", r"\(")):
+        await env.astep(actions)
+    assert env.turn == 0
+    assert env.transcript.events == ()
+
+
+async def test_actions_outside_of_the_allowed_types_are_refused():
+    env = environment(action_types=("speak", "leave"))
+    assert env.reset()[MIA].available_actions == ("speak", "leave")
+    with pytest.raises(ActionError, match="chose 'action', which is not among the actions here: speak, leave"):
+        await env.astep({MIA: AgentAction(action_type="action", argument="waves")})
+
+
+class Broken(Fixed):
+    error: type[BaseException] = ValueError
+
+    async def evaluate(self, transcript, context):
+        raise self.error("no idea")
+
+
+@pytest.mark.parametrize(("error", "reason"), [(ValueError, "ValueError: no idea"), (SystemExit, "SystemExit: no idea")])
+async def test_a_judge_that_raises_leaves_everyone_unscored_with_the_reason(error, reason):
+    env = environment(2, After(turns=1), Broken(error=error))
+    env.reset()
+    step = await env.astep({MIA: NOTHING})
+    assert step.rewards == {MIA: None, LEO: None}
+    assert env.evaluations[0].judgements == {MIA: Unscored(reason=reason), LEO: Unscored(reason=reason)}
+
+
+class Forbidden(Fixed):
+    async def evaluate(self, transcript, context):
+        raise ModelAccessError("no key")
+
+
+async def test_a_judge_without_access_to_its_model_stops_the_run():
+    env = environment(2, After(turns=1), Forbidden())
+    env.reset()
+    with pytest.raises(ModelAccessError):
+        await env.astep({MIA: NOTHING})
+
+
+class Nonsense(Fixed):
+    async def evaluate(self, transcript, context):
+        return {MIA: "very good"}
+
+
+async def test_a_judge_that_answers_nonsense_leaves_everyone_unscored():
+    env = environment(2, After(turns=1), Nonsense())
+    env.reset()
+    await env.astep({MIA: NOTHING})
+    assert all(isinstance(judgement, Unscored) for judgement in env.evaluations[0].judgements.values())
+    assert env.outcome[MIA].overall is None
+
+
+class Swapped(Fixed):
+    async def evaluate(self, transcript, context):
+        names = list(transcript.names)
+        return {name: Scored(scores={"tact": Score(value=names.index(name))}) for name in reversed(names)}
+
+
+async def test_scores_go_by_name_and_not_by_position():
+    env = environment(3, After(turns=1), Swapped())
+    env.reset()
+    step = await env.astep({MIA: NOTHING})
+    assert step.rewards == {MIA: 0.0, LEO: 1.0, ZOE: 2.0}
+
+
+class Slow(Fixed):
+    async def evaluate(self, transcript, context):
+        await asyncio.sleep(60)
+
+
+async def test_a_judge_that_hangs_is_given_up_after_its_timeout():
+    env = environment(2, After(turns=1), Slow(timeout=0.05))
+    env.reset()
+    await env.astep({MIA: NOTHING})
+    assert env.outcome[MIA].reasons == ("Slow: TimeoutError: no answer within 0.05 s",)
+
+
+class Exploding(After):
+    async def evaluate(self, transcript, context):
+        raise RuntimeError("boom")
+
+
+async def test_a_response_evaluator_that_raises_is_named():
+    env = environment(2, Exploding())
+    env.reset()
+    with pytest.raises(PluginError, match="Exploding failed judging turn 1: RuntimeError: boom"):
+        await env.astep({MIA: NOTHING})
+
+
+class Picks(InSeatOrder):
+    who: tuple[str, ...] = ()
+
+    def in_turn(self, transcript, random):
+        return self.who
+
+
+@pytest.mark.parametrize(
+    ("who", "problem"), [((), "nobody acts at turn 0"), (("X",), "'X' cannot act"), ((MIA, MIA), "'Mia Davis' cannot")]
+)
+def test_an_ordering_that_picks_nobody_or_a_stranger_is_named(who, problem):
+    with pytest.raises(PluginError, match=f"Picks failed choosing who acts: {problem}"):
+        environment(ordering=Picks(who=who)).reset()
+
+
+def test_two_evaluators_must_mean_the_same_by_a_dimension():
+    class Other(Fixed):
+        @property
+        def dimensions(self):
+            return super().dimensions.model_copy(
+                update={"dimensions": (super().dimensions["tact"].model_copy(update={"high": 3}),), "name": "Other"}
+            )
+
+    with pytest.raises(ValueError, match="dimension 'tact' is not the same in Manners and Other"):
+        environment(2, After(), Fixed(), Other())
+
+
+async def test_two_evaluators_of_one_class_are_numbered_and_averaged():
+    env = environment(2, After(turns=1), Fixed(score=2), Fixed(score=4))
+    env.reset()
+    step = await env.astep({MIA: NOTHING})
+    assert [evaluation.evaluator for evaluation in env.evaluations] == ["Fixed #1", "Fixed #2"]
+    assert step.rewards[MIA] == 3.0
+
+
+def test_a_cast_that_does_not_fit_the_goals_is_refused():
+    three = combo(3)
+    with pytest.raises(ValueError, match="scenario 'market' has 3 goals and cannot seat 2 agents"):
+        ParallelSotopiaEnv(three.environment, three.agents[:2], ordering=InSeatOrder())
+
+
+@pytest.mark.parametrize(
+    ("first", "problem"), [(MIA, "two agents called 'Mia Davis'"), ("Environment", "that name is reserved")]
+)
+def test_names_must_be_fit_to_key_an_episode(first, problem):
+    from tests.core.casts import character
+
+    two = combo()
+    with pytest.raises(ValueError, match=problem):
+        ParallelSotopiaEnv(two.environment, [character(first), character(MIA).model_copy(update={"pk": "x"})])
+
+
+def test_seats_hold_what_their_agent_may_know_and_random_numbers_of_their_own():
+    first, second = environment(seed=3).seats()
+    assert (first.name, first.goal) == (MIA, "the goal of Mia Davis")
+    assert first.random(2).random() == first.random(2).random()
+    draws = {first.random(2).random(), first.random(3).random(), second.random(2).random()}
+    assert len(draws) == 3
+    assert environment(seed=3).seats()[0].random(2).random() in draws
+    assert environment(seed=4).seats()[0].random(2).random() not in draws
