@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,13 +98,11 @@ class LoadedConfig:
 
     config: RunConfig
     origins: Mapping[Key, Path | str]
+    last: Path
 
     def origin(self, key: Key) -> Path | str:
-        """Return the file that a key was written in, or the ``--set`` that set it."""
-        for length in range(len(key), -1, -1):
-            if key[:length] in self.origins:
-                return self.origins[key[:length]]
-        return "the run file"
+        """Return the file that a key was written in, or the ``--set`` that set it; the last file where neither did."""
+        return _origin(self.origins, key, self.last)
 
     def base(self, key: Key) -> Path:
         """Return the folder that a relative path under this key is relative to."""
@@ -127,12 +125,9 @@ def load_config(paths: Sequence[Path], overrides: Sequence[str] = ()) -> LoadedC
     try:
         config = RunConfig.model_validate(data)
     except ValidationError as error:
-        location = error.errors()[0]["loc"]
-        where = LoadedConfig(_ANY, origins).origin(tuple(location))
-        if where == "the run file" and paths:
-            where = paths[-1]
+        where = _origin(origins, error.errors()[0]["loc"], paths[-1])
         raise ConfigError(f"{where}: {explain(error, RunConfig)}") from None
-    return LoadedConfig(config, origins)
+    return LoadedConfig(config, origins, paths[-1])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -153,8 +148,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
 
 
-_ANY = RunConfig(agents=(ComponentTable(use="-"),))
 _BARE_WORD = re.compile(r"[A-Za-z_./~][^\s\"'\[\]{}]*")
+
+
+def _origin(origins: Mapping[Key, Path | str], key: Key, otherwise: Path) -> Path | str:
+    for length in range(len(key), 0, -1):
+        if key[:length] in origins:
+            return origins[key[:length]]
+    return otherwise
 
 
 def _read_override(override: str) -> dict[str, Any]:
@@ -203,11 +204,3 @@ def _copy(value: Any) -> Any:
     if isinstance(value, list):
         return [_copy(item) for item in value]
     return value
-
-
-def describe_key(key: Iterable[str | int]) -> str:
-    """Write a key as messages do: ``agents[0].model``."""
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text

@@ -23,19 +23,25 @@ MissingRule = Literal["strict", "available"]
 class Dimension(Value):
     """One social dimension: its range, both ends included, and the rubric that a judge applies."""
 
-    name: str = Field(pattern=r"^[^\W\d]\w*$")
+    name: str = Field(pattern=r"^[^\W\d_]\w*$")
     low: float
     high: float
     rubric: str = Field(default="", description="What the judge is told about the dimension")
     integer: bool = Field(default=True, description="Whether scores are whole numbers")
-    weight: float | None = Field(default=None, ge=0, description="Weight in the overall score; None: as all others")
+    weight: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Weight in the overall score; None: as all others"
+    )
 
     @model_validator(mode="after")
     def _range(self) -> Self:
         if self.name == OVERALL:
             raise ValueError(f"a dimension cannot be called {OVERALL!r}; that is what all of them together give")
+        if hasattr(BaseModel, self.name):
+            raise ValueError(f"a dimension cannot be called {self.name!r}; pydantic models use that name themselves")
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ValueError(f"dimension {self.name!r}: the range [{self.low:g}, {self.high:g}] is empty or infinite")
+        if self.integer and (self.low != int(self.low) or self.high != int(self.high)):
+            raise ValueError(f"dimension {self.name!r}: whole scores need whole bounds, or integer = false")
         return self
 
     def problem_with(self, score: float) -> str | None:

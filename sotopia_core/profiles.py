@@ -170,6 +170,8 @@ def check_names(names: Sequence[str], where: str) -> None:
             raise ValueError(f"{where} has an agent without a name; give it a first_name")
         if name == ENVIRONMENT:
             raise ValueError(f"{where} has an agent called {name!r}; that name is reserved")
+        if len(name.splitlines()) > 1:
+            raise ValueError(f"{where} has an agent whose name {name!r} spans lines; a name is one line")
         if names.count(name) > 1:
             raise ValueError(f"{where} has two agents called {name!r}; names address messages and must differ")
 

@@ -23,17 +23,17 @@ from sotopia_core.wording import explain
 class DimensionTable(Value):
     """One dimension, as it is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    range: tuple[float, float] = Field(description="Lowest and highest score, both included")
+    range: list[float] = Field(min_length=2, max_length=2, description="Lowest and highest score, both included")
     rubric: str = Field(default="", description="What the judge is told")
     weight: float | None = Field(default=None, ge=0, description="Weight in the overall score")
     integer: bool = Field(default=True, description="Whether scores are whole numbers")
 
 
-def load_dimensions(path: Path, name: str | None = None) -> DimensionSet:
-    """Read a dimension set from a TOML file; named after it unless a name is given; ``ConfigError`` where it is wrong."""
-    return dimensions_from_table(name or path.stem, read_toml(path), path.parent, where=str(path))
+def load_dimensions(path: Path) -> DimensionSet:
+    """Read a dimension set from a TOML file, by whose stem it is called; ``ConfigError`` where it is wrong."""
+    return dimensions_from_table(path.stem, read_toml(path), path.parent, where=str(path))
 
 
 def dimensions_from_table(
@@ -71,7 +71,7 @@ def _dimension(name: str, entry: object, prefix: str) -> Dimension:
     try:
         table = DimensionTable.model_validate(entry)
     except ValidationError as error:
-        raise ConfigError(f"{prefix}{name}.{explain(error, DimensionTable)}") from None
+        raise ConfigError(f"{prefix}{explain(error, DimensionTable, within=name)}") from None
     low, high = table.range
     try:
         return Dimension(name=name, low=low, high=high, rubric=table.rubric, weight=table.weight, integer=table.integer)

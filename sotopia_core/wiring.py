@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sotopia_core.config import ComponentTable, Key, LoadedConfig, RunConfig, describe_key
+from sotopia_core.config import ComponentTable, Key, LoadedConfig, RunConfig
 from sotopia_core.errors import FAULTS, ConfigError, InputError, ModelAccessError, PluginError, nearest
 from sotopia_core.evaluation import DimensionSet, check_compatible
 from sotopia_core.interfaces import (
@@ -25,7 +25,7 @@ from sotopia_core.interfaces import (
 )
 from sotopia_core.registry import Kind, Registry
 from sotopia_core.rubrics import dimensions_from_table
-from sotopia_core.wording import explain
+from sotopia_core.wording import explain, location
 
 P = TypeVar("P", bound=Component)
 T = TypeVar("T")
@@ -257,21 +257,21 @@ class _Wirer:
             try:
                 return found.model_validate(options, context=context)
             except ValidationError as error:
-                location = (*key, *error.errors()[0]["loc"])
-                text = explain(error, found, prefix=key)
-                raise ConfigError(f"{self.loaded.origin(location)}: {text}") from None
+                wrong = (*key, *error.errors()[0]["loc"])
+                text = explain(error, found, within=location(key))
+                raise ConfigError(f"{self.loaded.origin(wrong)}: {text}") from None
 
         try:
             sample = make()
         except InputError:
             raise
         except FAULTS as error:
-            raise PluginError(table.use, f"being made for {describe_key(key)}", error) from error
+            raise PluginError(table.use, f"being made for {location(key)}", error) from error
         return Blueprint(table.use, sample, make)
 
     def _guard(self, key: Key, work: Callable[[], T]) -> T:
         """Do some work; whatever is wrong with the run file is said with the file and the key."""
-        where = f"{self.loaded.origin(key)}: {describe_key(key)}"
+        where = f"{self.loaded.origin(key)}: {location(key)}"
         try:
             return work()
         except InputError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, is_dataclass
+from datetime import date, time
 from enum import Enum
+from itertools import islice
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -99,14 +101,22 @@ def shown(value: object) -> str:
         case str():
             return repr(_shortened(value))
         case Mapping():
-            return f"a table with {_listed(value)}" if value else "an empty table"
+            return f"a table with {listed(value, 'key')}" if value else "an empty table"
         case list() | tuple():
             there = [shown(item) for item in value[:SHOWN_ENTRIES]]
             return f"[{', '.join(there)}{', …' if len(value) > SHOWN_ENTRIES else ''}]"
         case int() | float():
             return _shortened(repr(value))
+        case date() | time():
+            return value.isoformat()
         case _:
-            return _shortened(" ".join(repr(value).split()))
+            return f"an instance of {type(value).__name__}"
+
+
+def listed(names: Collection[object], noun: str) -> str:
+    """Name the first of some names, for example ``the keys 'model', 'use'``."""
+    first = [repr(_shortened(str(name))) for name in islice(names, SHOWN_ENTRIES)]
+    return f"the {noun if len(names) == 1 else f'{noun}s'} {', '.join(first)}{', …' if len(names) > len(first) else ''}"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
@@ -471,11 +481,6 @@ def _quoted(text: object) -> list[str]:
 def _count(number: object, noun: str) -> str:
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
-
-
-def _listed(table: Mapping[Any, Any]) -> str:
-    keys = [repr(_shortened(str(key))) for _, key in zip(range(SHOWN_ENTRIES), table, strict=False)]
-    return f"{'the key' if len(table) == 1 else 'the keys'} {', '.join(keys)}{', …' if len(table) > len(keys) else ''}"
 
 
 def _shortened(text: str) -> str:

@@ -33,12 +33,20 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib_metadata import version
+
+        typer.echo(f"sotopia-core {version('sotopia-core')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
     log_file: Annotated[Path | None, typer.Option(help="Append the log to this file instead of stderr.")] = None,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=lambda on: _version(on), is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Set up what all commands share."""
@@ -54,14 +62,6 @@ def options(
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib_metadata import version
-
-        typer.echo(f"sotopia-core {version('sotopia-core')}")
-        raise typer.Exit
 
 
 def main() -> None:

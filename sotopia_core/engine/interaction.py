@@ -75,21 +75,22 @@ class Interaction:
 
     async def _ask(self, name: str, observation: Observation) -> AgentAction:
         agent = self._agents[name]
-        action = await self._contain(name, f"at turn {observation.turn}", agent.aact(observation))
+        action = await self._contain(name, f"at turn {observation.turn}", lambda: agent.aact(observation))
         if not isinstance(action, AgentAction):
             what = f"it gave {type(action).__name__}, not an AgentAction"
             raise PluginError(self._title(name), f"at turn {observation.turn}", what)
         return action
 
     async def _observe(self, name: str, observation: Observation) -> None:
-        await self._contain(name, f"observing turn {observation.turn}", self._agents[name].observe(observation))
+        agent = self._agents[name]
+        await self._contain(name, f"observing turn {observation.turn}", lambda: agent.observe(observation))
 
-    async def _contain(self, name: str, doing: str, work: Awaitable[T]) -> T:
-        """Await an agent's work for no longer than it may take; whatever it raises is its own fault, by name."""
+    async def _contain(self, name: str, doing: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Have an agent work for no longer than it may take; whatever it raises is its own fault, by name."""
         limit = self._agents[name].timeout
         try:
             async with asyncio.timeout(limit):
-                return await work
+                return await work()
         except TimeoutError as error:
             raise PluginError(self._title(name), doing, f"no answer within {limit:g} s") from error
         except asyncio.CancelledError as error:

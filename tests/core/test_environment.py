@@ -149,7 +149,9 @@ class Broken(Fixed):
         raise self.error("no idea")
 
 
-@pytest.mark.parametrize(("error", "reason"), [(ValueError, "ValueError: no idea"), (SystemExit, "SystemExit: no idea")])
+@pytest.mark.parametrize(
+    ("error", "reason"), [(ValueError, "ValueError: no idea"), (SystemExit, "SystemExit: no idea")]
+)
 async def test_a_judge_that_raises_leaves_everyone_unscored_with_the_reason(error, reason):
     env = environment(2, After(turns=1), Broken(error=error))
     env.reset()

@@ -128,7 +128,11 @@ def test_an_agent_left_out_is_unscored():
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(11, "goal 11 is outside 0..10"), (2.5, "goal 2.5 is not a whole number"), (math.nan, "goal nan is outside 0..10")],
+    [
+        (11, "goal 11 is outside 0..10"),
+        (2.5, "goal 2.5 is not a whole number"),
+        (math.nan, "goal nan is outside 0..10"),
+    ],
 )
 def test_a_score_off_the_scale_is_unscored_and_kept_raw(value, reason):
     checked = check_judgements(dimension_set(), ["Mia"], {"Mia": scored(**FULL | {"goal": value})})

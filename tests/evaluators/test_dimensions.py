@@ -1,10 +1,13 @@
 """The dimensions of Sotopia: names, ranges, and rubrics that a judge can apply."""
 
 import re
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from sotopia_core.evaluation import DimensionSet, check_compatible
+from sotopia_core.rubrics import load_dimensions
 from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
 from sotopia_evaluators.plugin import sotopia_dimensions
 
@@ -24,6 +27,11 @@ SOTOPIA = DimensionSet.from_model(SotopiaDimensions)
 def test_the_seven_dimensions_have_the_published_names_order_and_ranges():
     assert {d.name: (d.low, d.high) for d in SOTOPIA.dimensions} == RANGES
     assert SOTOPIA.names == tuple(RANGES)
+
+
+def test_they_are_what_the_rubric_file_says():
+    path = Path(str(files("sotopia_evaluators"))) / "rubrics" / "sotopia.toml"
+    assert load_dimensions(path).dimensions == SOTOPIA.dimensions
 
 
 def test_all_scores_are_whole_numbers_and_weigh_the_same():

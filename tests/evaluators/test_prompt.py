@@ -34,6 +34,7 @@ def read_record(record: str) -> list[Event]:
     lines = record.split("\n")
     while lines:
         line = lines.pop(0)
+        assert len(line.splitlines()) == 1
         head = HEAD.fullmatch(line)
         assert head is not None, line
         rest = head["rest"]

@@ -55,7 +55,7 @@ def test_whatever_is_drawn_fits_and_what_cannot_be_drawn_is_an_error(goals, name
         for cast in permutations(pool.agents, n)
     )
     if there < (1 if replacement else 4):
-        with pytest.raises(InputError, match=f" {there} different combos" if there else r" goals|different names"):
+        with pytest.raises(InputError, match=f" {there} different combos" if there else " goals|too few agents"):
             sampler.sample(pool, seats, random.Random(seed))
         return
     combos = list(sampler.sample(pool, seats, random.Random(seed)))
@@ -122,9 +122,13 @@ def test_without_replacement_one_more_than_there_are_is_refused_with_the_exact_c
         (
             Pool(environments=scenarios(2, 3), agents=agents("Ada", "Ada")),
             None,
-            "the pool has 1 agents with different names; its scenarios need 2 or 3",
+            "the pool has too few agents: its scenarios need 2 or 3, all with different names, and there are 1",
         ),
-        (Pool(environments=scenarios(3)), 3, "the pool has no agents with different names; its scenarios need 3"),
+        (
+            Pool(environments=scenarios(3)),
+            3,
+            "the pool has too few agents: its scenarios need 3, all with different names, and there are 0",
+        ),
     ],
 )
 def test_a_pool_that_cannot_fill_the_seats_says_what_it_has_before_anything_is_drawn(pool, seats, complaint):

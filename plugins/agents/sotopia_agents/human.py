@@ -10,7 +10,6 @@ from pydantic import Field, PrivateAttr
 
 from sotopia_agents.presence import others_present
 from sotopia_agents.terminal import TERMINAL, Unreadable
-from sotopia_agents.visible import visible_text
 from sotopia_core.interfaces import OPERATIONAL, Agent
 from sotopia_core.messages import (
     NO_ACTION,
@@ -22,6 +21,7 @@ from sotopia_core.messages import (
     Participant,
     describe_profile,
 )
+from sotopia_core.terminal import visible, visible_line
 
 PROMPTS: dict[ActionType, str] = {
     "speak": "What do you say?",
@@ -63,10 +63,10 @@ class HumanAgent(Agent):
                 return await self._ask(observation)
             except EndOfInput:
                 self._gone = True
-                _say(f"End of input: {visible_text(self.seat.name)} leaves.")
+                _say(f"End of input: {visible_line(self.seat.name)} leaves.")
                 return _leave(observation)
             except CancelledError:
-                _say(f"\n{visible_text(self.seat.name)} is no longer asked.")
+                _say(f"\n{visible_line(self.seat.name)} is no longer asked.")
                 raise
 
     async def observe(self, observation: Observation) -> None:
@@ -94,11 +94,11 @@ class HumanAgent(Agent):
 
     def _show_unseen(self) -> None:
         if self._unseen:
-            _say(f"\n--- {visible_text(self.seat.name)} sees ---", *self._unseen)
+            _say(f"\n--- {visible_line(self.seat.name)} sees ---", *self._unseen)
             self._unseen = ()
 
     async def _ask(self, observation: Observation) -> AgentAction:
-        _say(f"\n--- {visible_text(self.seat.name)}, it is turn {observation.turn} and your turn to act ---")
+        _say(f"\n--- {visible_line(self.seat.name)}, it is turn {observation.turn} and your turn to act ---")
         others = others_present(self.seat, observation)
         while True:
             action_type = await _choose("Your action:", observation.available_actions)
@@ -121,12 +121,17 @@ def describe_scene(background: Background) -> str:
     sections += [(other.name, _knowledge(other) or "You know nothing but the name.") for other in others]
     sections += [(f"The goal of {other.name}", other.goal) for other in others if other.goal is not None]
     sections.append(("Your goal", own.goal or "You have none."))
-    return "\n\n".join(f"{visible_text(head, '  ')}\n  {visible_text(text, '  ')}" for head, text in sections)
+    return "\n\n".join(f"{visible_line(head)}\n  {_indented(text)}" for head, text in sections)
 
 
 def describe_event(event: Event) -> str:
     """Render an event as one paragraph, safe to show; lines after the first are indented."""
-    return visible_text(event.to_natural_language(), "  ")
+    return _indented(event.to_natural_language())
+
+
+def _indented(text: str) -> str:
+    # So that no line of the text can begin where the next event would.
+    return visible(text).replace("\n", "\n  ")
 
 
 def _knowledge(participant: Participant) -> str:
@@ -178,7 +183,7 @@ async def _choose_some(question: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbered(options: Sequence[str]) -> str:
-    return "  ".join(f"[{number}] {visible_text(option)}" for number, option in enumerate(options, start=1))
+    return "  ".join(f"[{number}] {visible_line(option)}" for number, option in enumerate(options, start=1))
 
 
 def _parts(typed: str, names: Sequence[str]) -> list[str]:
@@ -204,6 +209,6 @@ def find_option(typed: str, options: Sequence[str]) -> int:
         raise ValueError("nothing was typed; type a number, a name or its first letters")
     if found:
         raise ValueError(
-            f"{typed.strip()!r} could be " + " or ".join(visible_text(options[position]) for position in found)
+            f"{typed.strip()!r} could be " + " or ".join(visible_line(options[position]) for position in found)
         )
     raise ValueError(f"{typed.strip()!r} is none of these; type a number, a name or its first letters")

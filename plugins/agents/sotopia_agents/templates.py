@@ -49,7 +49,8 @@ def check(source: str, where: str, sample: Mapping[str, object]) -> None:
         unknown = find_undeclared_variables(tree) - set(sample)
         compiled(source)
     except TemplateSyntaxError as error:
-        raise ValueError(f"{where}, line {error.lineno}: {one_line(error)}") from error
+        message = " ".join((error.message or "invalid syntax").split())
+        raise ValueError(f"{where}, line {error.lineno}: {message}") from error
     for name in tree.find_all(Name):
         if name.name in unknown:
             known = ", ".join(sorted(sample))

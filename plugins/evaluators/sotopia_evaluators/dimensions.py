@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from sotopia_evaluators.rubrics import load_dimensions
+from sotopia_core.rubrics import load_dimensions
 
 _RUBRICS = load_dimensions(Path(__file__).with_name("rubrics") / "sotopia.toml")
 

@@ -37,7 +37,8 @@ class UniformSampler(Sampler):
         if not castable:
             names = len({agent.name for agent in agents})
             raise InputError(
-                f"{pool.source} has {names or 'no'} agents with different names; its scenarios need {numbers(casts)}"
+                f"{pool.source} has too few agents: its scenarios need {numbers(casts)}, all with different names, "
+                f"and there are {names}"
             )
         if not self.replacement:
             there = sum(casts[len(environment.agent_goals)].count for environment in castable)

@@ -35,37 +35,35 @@ _LISTS: Final = (list, tuple, set, frozenset)
 
 @cache
 def searchable(kind: type[Record]) -> Mapping[str, bool]:
-    """Return the fields that records of a class can be found by, and for each whether it may hold a list."""
+    """Return the fields that records of a class can be found by, and for each whether records can be sorted by it.
+
+    That is where the field holds one such value and never a list or anything else.
+    """
     found: dict[str, bool] = {}
     for name, info in kind.model_fields.items():
         allowed = alternatives(info.annotation)
-        listed = any(map(is_scalar, items)) if (items := _items(allowed)) else False
-        if listed or any(map(is_scalar, allowed)):
-            found[name] = items is not None
+        items = [item for one in allowed for item in items_of(one) or ()]
+        if any(map(is_scalar, [*allowed, *items])):
+            found[name] = all(map(is_scalar, allowed)) and not items
     return MappingProxyType(found)
-
-
-def _items(allowed: tuple[object, ...]) -> tuple[object, ...] | None:
-    lists = [items for one in allowed if (items := items_of(one)) is not None]
-    return tuple(item for items in lists for item in items) if lists else None
 
 
 def values_of(record: Record) -> dict[str, tuple[Scalar, ...]]:
     """Return by which values a record is found, for each searchable field; ``StorageError`` where one is too large."""
     found: dict[str, tuple[Scalar, ...]] = {}
     for field in searchable(type(record)):
-        value = getattr(record, field)
         try:
-            if isinstance(value, _LISTS):
-                items = (comparable(item) for item in value if isinstance(item, _SCALARS))
-                found[field] = tuple(dict.fromkeys(items))
-            elif isinstance(value, _SCALARS):
-                found[field] = (comparable(value),)
-            else:
-                found[field] = ()
+            found[field] = field_values(getattr(record, field))
         except ValueError as error:
             raise StorageError(f"{record.kind()} {record.pk!r} cannot be stored: {field} is {error}") from None
     return found
+
+
+def field_values(value: object) -> tuple[Scalar, ...]:
+    """Return by which values a record is found through a field that holds ``value``, each once."""
+    if isinstance(value, _LISTS):
+        return tuple(dict.fromkeys(comparable(item) for item in value if isinstance(item, _SCALARS)))
+    return (comparable(value),) if isinstance(value, _SCALARS) else ()
 
 
 def comparable(value: object) -> Scalar:
@@ -114,7 +112,9 @@ def _wanted(kind: type[Record], field: str, value: object) -> Scalar:
             value.encode()
         return comparable(value)
     except UnicodeEncodeError:
-        raise StorageError(f"{place} cannot equal text with half a surrogate pair in it; no record holds such") from None
+        raise StorageError(
+            f"{place} cannot equal text with half a surrogate pair in it; no record holds such"
+        ) from None
     except ValueError as error:
         raise StorageError(f"{place} cannot equal {error}; no record holds such") from None
 
@@ -122,8 +122,11 @@ def _wanted(kind: type[Record], field: str, value: object) -> Scalar:
 def check_page(kind: type[Record], order: Order, limit: int | None, offset: int) -> None:
     """Raise ``StorageError`` unless records can be sorted by that field, and limit and offset are not negative."""
     _check_field(kind, order.field)
-    if searchable(kind)[order.field]:
-        raise StorageError(f"{kind.kind()}.{order.field} may hold a list, and records cannot be sorted by a list")
+    if not searchable(kind)[order.field]:
+        raise StorageError(
+            f"{kind.kind()}.{order.field} may hold more than one text, number, boolean or None, "
+            "so records cannot be sorted by it"
+        )
     for name, number in (("limit", limit), ("offset", offset)):
         if number is not None and number < 0:
             raise StorageError(f"the {name} of a search is {number}; it must be 0 or more")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from sotopia_core.errors import JournalError, NotFoundError, StorageError
 from sotopia_core.interfaces import BY_PK, JournalEntry, Order, Storage, Store
 from sotopia_core.profiles import Record
 from sotopia_storage.documents import read_payload, read_record, say_key, write_payload, write_record
-from sotopia_storage.fields import Scalar, check_page, comparable, sort_key, values_of, wanted
-from sotopia_storage.leases import check_lease
+from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, values_of, wanted
+from sotopia_storage.leases import lease_times
 
 R = TypeVar("R", bound=Record)
 
@@ -171,19 +170,18 @@ class MemoryStore(Store):
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or extend a lease. Returns False while another owner's has not expired."""
-        check_lease(name, seconds)
         with self._using() as contents:
-            now = time.time()
-            holder, expires = contents.leases.get(name, (owner, -math.inf))
+            now, until = lease_times(name, seconds)
+            holder, expires = contents.leases.get(name, (owner, until))
             if holder != owner and expires > now:
                 return False
-            contents.leases[name] = (owner, now + seconds)
+            contents.leases[name] = (owner, until)
             return True
 
     def release_lease(self, name: str, owner: str) -> bool:
         """Give a lease back. Returns whether this owner held it."""
         with self._using() as contents:
-            holder, expires = contents.leases.get(name, (None, -math.inf))
+            holder, expires = contents.leases.get(name, (None, 0.0))
             if holder != owner:
                 return False
             del contents.leases[name]
@@ -203,5 +201,4 @@ def _values(kind: type[Record], pk: str, kept: _Kept, name: str) -> tuple[Scalar
     if name in kept.values:
         return kept.values[name]
     # The class has grown a field since the record was stored, and reading gives that field its default.
-    value = getattr(read_record(kind, pk, kept.document, URL), name)
-    return values_of_field(value)
+    return field_values(getattr(read_record(kind, pk, kept.document, URL), name))

@@ -60,7 +60,8 @@ def _words(view: View, move: Move, random: Random) -> str | None:
     text = _fresh(view, move.stock, facts, random)
     if text is None or not move.lead:
         return text
-    lead = _fresh(view, move.lead, facts, random)
+    named = facts["other"] in text
+    lead = _fresh(view, tuple(one for one in move.lead if not (named and "{other}" in one.template)), facts, random)
     return text if lead is None else f"{lead} {text}"
 
 

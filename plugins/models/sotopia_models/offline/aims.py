@@ -9,7 +9,8 @@ from functools import lru_cache
 from random import Random
 
 from sotopia_models.offline import manners, phrases
-from sotopia_models.offline.view import LEAVE, Line, Move, View, pick
+from sotopia_models.offline.reading import SILENCE
+from sotopia_models.offline.view import LEAVE, Line, Move, View
 from sotopia_models.offline.words import given_away
 
 LONGEST_AIM = 24
@@ -34,7 +35,7 @@ _LEAD_IN = re.compile(
 )
 _NOT = re.compile(r"(?:you )?(?:don't|do not) (?:want to )?", re.IGNORECASE)
 _END = re.compile(
-    r"\s*(?:[,;:–—]|\b(?:without|while|but|because|although|though|if|since|due to|so that|even|in order|before you)\b)",
+    r"\s*(?:[,;:–—]|\b(?:without (?:\w+ )?\w+ing|while|but|because|although|though|if|since|due to|so that|even|in order|before you)\b)",
     re.IGNORECASE,
 )
 _NOT_A_VERB = frozenset("the a an your you it there this that these those maximum no some any all one".split())
@@ -56,13 +57,17 @@ _FIRST_PERSON = {"are": "I am", "were": "I was", "self": "myself", "mine": "mine
 _AGREEMENT = (("you is ", "you are "), ("you has ", "you have "), ("you was ", "you were "), ("you does ", "you do "))
 _REQUEST = re.compile(r"(?:get|ask|convince|persuade|encourage) (you(?: all)?) to (.+)", re.IGNORECASE)
 _LEFT_OVER = re.compile(
-    r"\b(?:friends?|others?|strangers?|he|she|him|his|her|first|second|third|fourth|person|couple)\b", re.IGNORECASE
+    r"\b(?:friends?|others?|strangers?|he|she|him|his|her|first|second|third|fourth|person|couple)\b|'s you\b",
+    re.IGNORECASE,
 )
 
+_EVERYDAY = re.compile(
+    r"\b(?:this week|your day|and yours|busy|been up to|about yourself|a story|nearest)\b", re.IGNORECASE
+)
 _THEMES = (
-    ("amends", re.compile(r"apolog|sorry|confess|misunderst|mistake|interrupt|hurt|insult|forgive", re.IGNORECASE)),
     ("giving", re.compile(r"donat|charit|fund|plaque|bills", re.IGNORECASE)),
-    ("quiet", re.compile(r"nois|loud|loom|quiet|softly|trimming|burn", re.IGNORECASE)),
+    ("amends", re.compile(r"apolog|confess|misunderst|mistake|interrupt|hurt|insult|forgive|lost", re.IGNORECASE)),
+    ("quiet", re.compile(r"nois|loud|loom|quiet|softly|trimming", re.IGNORECASE)),
     ("choice", re.compile(r"movie|film|music|listen|game|drive|driving|turns|sundays|chore", re.IGNORECASE)),
     ("help", re.compile(r"help|mend|repair|medical|promise to|put (?:your|their) name", re.IGNORECASE)),
     ("closeness", re.compile(r"romantic|\bdate\b|friendship|relationship", re.IGNORECASE)),
@@ -97,6 +102,9 @@ def _first_person(sentence: str, seats: int) -> str | None:
         return None
     if seats > 2 and _speaks_of_one(clause):
         return None
+    kinds = {match.lastgroup for match in _PRONOUNS.finditer(clause)}
+    if "them" in kinds and "other" in kinds and re.search(r"\bthem\b", clause, re.IGNORECASE):
+        return None
     wish = _PRONOUNS.sub(lambda match: _turned(match, seats), clause[0].lower() + clause[1:])
     for wrong, right in _AGREEMENT:
         wish = wish.replace(wrong, right)
@@ -119,7 +127,7 @@ def _turned(match: re.Match[str], seats: int) -> str:
         case "all":
             return "you all" if seats > 3 else "you both"
         case "poss" | "their":
-            return "your"
+            return "your" if match.string[match.end() :].strip() else "yours"
         case "other" | "them":
             return "you"
         case kind:
@@ -127,10 +135,10 @@ def _turned(match: re.Match[str], seats: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def theme(scenario: str, goal: str) -> str:
+def theme(scenario: str, aim: str) -> str:
     """Return what kind of compromise fits: a key of ``COMPROMISES``."""
     for name, pattern in _THEMES:
-        if pattern.search(goal) or pattern.search(scenario):
+        if pattern.search(aim) or pattern.search(scenario):
             return name
     return "any"
 
@@ -149,10 +157,12 @@ def pact(lines: Iterable[Line]) -> Pact:
     voices: frozenset[str] = frozenset()
     for line in lines:
         read = line.reading
+        if read.parts:
+            continue
         if read.accepts:
             if proposer is not None and (line.sender != proposer or voices):
                 voices |= {line.sender}
-        elif read.proposes:
+        elif read.proposes or read.requests:
             proposer, voices = line.sender, frozenset()
         elif read.declines:
             voices = frozenset()
@@ -162,7 +172,7 @@ def pact(lines: Iterable[Line]) -> Pact:
 def act(view: View, random: Random) -> Move:
     """Decide the next move of somebody with a wish."""
     stands = pact(view.lines)
-    if view.others and len(stands.voices) * 2 >= len(view.names) and len(view.own) > 1:
+    if view.others and not view.parted and len(stands.voices) * 2 >= len(view.names) and len(view.own) > 1:
         return _close(view, stands)
     if (move := manners.nothing_left(view)) is not None:
         return move
@@ -181,37 +191,44 @@ def act(view: View, random: Random) -> Move:
 
 def _open_up(view: View, aim: str | None) -> Move:
     lead = phrases.GREETING_ALL if not view.own else ()
+    greetings = 0 if manners.hurried(view) else 1
+    heard = [line.sender for line in view.lines if line.kind == "speak" and line.sender != view.me]
+    answering = any(heard.count(name) > greetings for name in view.names)
     if aim is None:
-        return Move(phrases.KEEPS_AIM_TO_ITSELF, lead=lead)
-    others_did = any(line.sender != view.me and line.kind == "speak" for line in view.lines[len(view.names) - 1 :])
-    stock = phrases.STATES_AIM_TOO if others_did and view.own else phrases.STATES_AIM
+        return Move(phrases.LISTENS if answering else phrases.KEEPS_AIM_TO_ITSELF, lead=lead)
+    stock = phrases.STATES_AIM
+    if answering:
+        stock = phrases.SHARES_AIM if aim in view.said else phrases.STATES_AIM_TOO
     return Move(stock, {"aim": aim, "then_aim": aim}, lead=lead)
 
 
 def _give_and_take(view: View, stands: Pact, aim: str | None, random: Random) -> Move:
     heard = [line for line in view.news if line.kind == "speak"]
-    last = heard[-1].reading if heard else None
+    last = heard[-1].reading if heard else SILENCE
     chance = random.random()
-    compromises = phrases.COMPROMISES[theme(view.scenario, view.goal) if aim else "any"]
-    pending = stands.proposer not in (None, view.me) and not stands.voices
-    if pending and any(line.reading.proposes for line in heard):
-        if chance < 0.25 + 0.15 * len(view.own):
+    if (last.proposes or last.requests and len(view.own) > 2) and stands.proposer != view.me:
+        if chance < 0.2 + 0.15 * len(view.own):
             return Move(phrases.ACCEPTS_PLAN)
-        return Move(compromises if aim else phrases.QUESTIONS, lead=phrases.DECLINES_PLAN)
-    if last is not None and last.asks:
-        return Move(phrases.ANSWERS)
+        return _propose(view, aim, phrases.DECLINES_PLAN)
+    if last.asks:
+        small = aim is None or _EVERYDAY.search(heard[-1].text)
+        answers = phrases.SMALL_ANSWERS if small else phrases.ANSWERS
+        return Move(answers) if len(view.own) < 3 or chance < 0.3 else _propose(view, aim, answers)
     if view.own[-1].kind == "speak" and chance < 0.15:
         return Move(phrases.GESTURES, kind="non-verbal communication")
-    if aim is None:
-        return Move(phrases.SMALL_TALK, lead=phrases.REFLECTIONS if chance > 0.75 else ())
-    if stands.proposer == view.me and not stands.voices:
-        return Move(phrases.QUESTIONS)
-    if len(view.own) > 2 or chance > 0.55:
-        return Move(compromises, lead=phrases.REFLECTIONS if chance > 0.4 else ())
+    asked = any(line.reading.asks and not line.reading.proposes for line in view.own)
+    if asked or aim is None or chance > 0.6:
+        return _propose(view, aim, phrases.REFLECTIONS if chance > 0.4 else ())
     return Move(phrases.QUESTIONS, lead=phrases.REFLECTIONS if chance > 0.3 else ())
+
+
+def _propose(view: View, aim: str | None, lead: phrases.Stock) -> Move:
+    if aim is None:
+        return Move(phrases.SMALL_TALK, lead=phrases.NODS if lead is phrases.REFLECTIONS else lead)
+    return Move(phrases.COMPROMISES[theme(view.scenario, aim)], lead=lead)
 
 
 def _close(view: View, stands: Pact) -> Move:
     if view.me in stands.voices:
-        return LEAVE if view.parted or view.others_parted else Move(phrases.PARTING_SETTLED)
+        return LEAVE if view.others_parted else Move(phrases.PARTING_SETTLED)
     return Move(phrases.CONFIRMS_PLAN)

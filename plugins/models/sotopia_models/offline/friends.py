@@ -12,7 +12,9 @@ from sotopia_models.offline.view import LEAVE, Move, View, pick
 
 _PURPOSE = re.compile(r"\bmutual friend|\bcommon friend|\bfriend in common", re.IGNORECASE)
 _PERSON = re.compile(r"^ ?([A-Z][\w.'-]{0,30}): (?=\w+(?: \w+)?: )(.{1,400})$", re.MULTILINE)
-_TRAIT = re.compile(r"(Time Preference|Location Preference|Hobby|Company|School): (.{1,120}?)(?=\s+(?:\w+ )?\w+: |\s*$)")
+_TRAIT = re.compile(
+    r"(Time Preference|Location Preference|Hobby|Company|School): (.{1,120}?)(?=\s+(?:\w+ )?\w+: |\s*$)"
+)
 _SAYINGS = {
     "Hobby": "is very fond of {}",
     "Company": "works at {}",
@@ -21,6 +23,7 @@ _SAYINGS = {
     "Location Preference": "prefers to be {}s",
 }
 _TELLING = ("Hobby", "Company", "School")
+_COMMON_NOUNS = ("Hobby", "Time Preference", "Location Preference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,17 @@ class Friend:
 
     def described_in(self, text: str) -> bool:
         """Whether a text names all that is telling about this friend."""
-        return all(value in text for value in self.telling)
+        plain = text.lower()
+        return all(value.lower() in plain for value in self.telling)
 
     def describe(self) -> str:
         """Say what is telling about this friend, without the name."""
-        return " and ".join(_SAYINGS[kind].format(value) for kind, value in self.traits if value in self.telling)
+        told = [
+            _SAYINGS[kind].format(value.lower() if kind in _COMMON_NOUNS else value)
+            for kind, value in self.traits
+            if value in self.telling
+        ]
+        return f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
 
 
 @lru_cache(maxsize=512)
@@ -83,7 +92,8 @@ def act(view: View, friends: tuple[Friend, ...], random: Random) -> Move:
 
 
 def _names(text: str, friend: Friend) -> bool:
-    return re.search(rf"\b{re.escape(friend.name)}\b", text) is not None
+    """Whether a text names the friend at the end of a clause, as guesses do; "William Mitchell College" is no William."""
+    return re.search(rf"\b{re.escape(friend.name)}(?=[?!.,;:]|$)", text) is not None
 
 
 def _recognised(view: View, friends: tuple[Friend, ...]) -> Friend | None:

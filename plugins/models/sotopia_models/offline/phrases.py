@@ -30,21 +30,21 @@ GREETING_FIRST = _stock(
 )
 GREETING_BACK = _stock(
     "Hello. Pleased to meet you, {other}. I am {me}.",
-    "Good day to you. I am {me}. You are not disturbing me at all.",
-    "Hello, {other}. {me} is my name, and I have a moment.",
-    "And hello to you. I am {me}.",
+    "Good day to you. I am {me}.",
+    "Hello, {other}. {me} is my name, and I am in no hurry.",
+    "And hello to you. They call me {me}.",
 )
 GREETING_FRIEND_FIRST = _stock(
     "Hello, {other}. It is good to see you.",
-    "There you are, {other}. How are things with you?",
+    "There you are, {other}. I am glad that I caught you.",
     "Hello, {other}. I was hoping we would get to talk.",
-    "{other}, how nice. Have you got a moment?",
+    "{other}, how nice. You look well.",
 )
 GREETING_FRIEND_BACK = _stock(
     "Hello, {other}. I am glad to see you, too.",
-    "Hello, {other}. All is well here, thank you.",
-    "It is good to see you, {other}. What is on your mind?",
-    "{other}, hello. For you I always have a moment.",
+    "Hello, {other}. For you I always have a moment.",
+    "Good of you to say so, {other}. Sit down with me.",
+    "{other}, hello. I was just thinking of you.",
 )
 GREETING_ALL = _stock(
     "Hello, everyone.",
@@ -85,14 +85,14 @@ PARTING_BACK = _stock(
     "I understand. All the best to you, too, {other}.",
     "So be it, and thank you all the same. Take care, {other}.",
     "Thank you, {other}. Goodbye for now.",
-    "Fair enough, {other}. Take care of yourself.",
+    "As you like, {other}. Take care of yourself.",
 )
 
 # A price.
 
 SELLER_OPENS = _stock(
     "Good day. You are here about {item}, I take it. Have a look, and take your time.",
-    "Hello, and thank you for coming. Here it is: {item}, just as described.",
+    "Hello, and thank you for coming about {item}. Ask me whatever you like.",
     "Hello. I am glad that you asked about {item}. What would you like to know?",
 )
 BUYER_OPENS = _stock(
@@ -106,8 +106,8 @@ SELLER_ANSWERS = _stock(
     "Hello, {other}. A serious buyer is always welcome.",
 )
 BUYER_ANSWERS = _stock(
-    "Hello, {other}. Thank you for showing me. It looks right; now it comes down to the price.",
-    "Good day, {other}. I like what I see. Let us talk about money.",
+    "Hello, {other}. I am glad that I found you. Now it comes down to the price.",
+    "Good day, {other}. I have made up my mind that I want it. Let us talk about money.",
     "Hello. It is what I have been looking for, and I hope that we can find a price.",
 )
 SELLER_ASKS = _stock(
@@ -125,7 +125,7 @@ SELLER_YIELDS = _stock(
     "You drive a hard bargain. Let me say {price}.",
     "I hear you. For a quick sale I would take {price}.",
     "I would rather it went to you than to nobody. What about {price}?",
-    "It has been well looked after, {other}. Still, I can do {price}.",
+    "It is worth more than that to me, {other}. Still, I can do {price}.",
 )
 BUYER_YIELDS = _stock(
     "That is more than I had set aside. I could go up to {price}.",
@@ -170,7 +170,7 @@ BUYER_PAYS = _stock(
     "takes {price} from an envelope, counts it twice and passes it across",
 )
 SELLER_HANDS_OVER = _stock(
-    "shakes hands on it and steps aside to hand over what was sold",
+    "shakes hands on it with a smile",
     "nods, shakes hands and writes a short receipt for {price}",
 )
 
@@ -188,6 +188,10 @@ CLAIMS_ANEW = _stock(
     "Let me give way a little. I would take {mine}, and {rest}.",
     "Then another way of cutting it: I get {mine}, and {rest}.",
     "Perhaps this is fairer. I would keep {mine}, and {rest}.",
+    "I can do without some of it. Say I have {mine}, and {rest}?",
+    "It need not be much. I could live with {mine}, and {rest}.",
+    "Let us try once more. For me it would be enough if I got {mine}, and {rest}.",
+    "We are getting closer. I take {mine}, and {rest}. How is that?",
 )
 ACCEPTS_SHARES = _stock(
     "That suits me. I take {mine}, and {rest}. Agreed.",
@@ -300,12 +304,23 @@ STATES_AIM_TOO = _stock(
     "Good that you say so, {other}. It is like this: {then_aim}.",
     "I have listened carefully. Now hear my side: {then_aim}.",
 )
+SHARES_AIM = _stock(
+    "Then we want the same thing, {other}.",
+    "You take the words out of my mouth, {other}. I want the same.",
+    "That is just what I was going to say, {other}.",
+)
 KEEPS_AIM_TO_ITSELF = _stock(
-    "Nothing much is new with me. Tell me more about yourself, {other}.",
-    "Before I say anything, {other}, I would like to hear how you see things.",
+    "Nothing much is new with me. Tell me about yourself, {other}.",
+    "Before I say anything, {other}, I would like to hear how your day was.",
     "I have a few things on my mind, but you go first. What keeps you busy?",
-    "Let us simply talk a while. What have you been up to, {other}?",
-    "I would sooner listen than talk today. What is the matter nearest to your heart?",
+    "I am in the mood for a quiet talk. What have you been up to, {other}?",
+    "I would sooner listen than talk today. What is nearest to your heart just now?",
+)
+LISTENS = _stock(
+    "That comes as a surprise, {other}. Let me think about it for a moment.",
+    "I hear you, {other}. I am not sure yet what to say to that.",
+    "I see. You have given that some thought, {other}.",
+    "So that is what it is about. Go on, {other}, I am listening.",
 )
 QUESTIONS = _stock(
     "What matters most to you in all this, {other}?",
@@ -323,6 +338,14 @@ ANSWERS = _stock(
     "It is not everything or nothing for me. There is some room.",
     "I need a little time to say it well. Let me put it this way: I would like to do right by both of us.",
 )
+SMALL_ANSWERS = _stock(
+    "Oh, this and that, {other}. Nothing worth a story.",
+    "I would have to think about it. On the whole I cannot complain.",
+    "The usual: work, sleep, and a walk when it is dry.",
+    "You would laugh if I told you, {other}. I keep busy, one way or another.",
+    "Better than yesterday, thank you for asking.",
+    "Something small, {other}: somebody held a door for me and smiled.",
+)
 REFLECTIONS = _stock(
     "I had not looked at it from that side before.",
     "You have a point there, {other}, and I do not want to brush it aside.",
@@ -330,53 +353,73 @@ REFLECTIONS = _stock(
     "I am listening. It helps to hear you say it.",
     "That is easier to understand when one hears it in person.",
 )
+NODS = _stock(
+    "I know what you mean.",
+    "I can imagine.",
+    "Is that so? Well.",
+    "It does one good to hear that.",
+    "That sounds familiar, {other}.",
+)
 SMALL_TALK = _stock(
     "It is a while since I talked to anybody so calmly.",
     "I slept badly, but the day has been kind so far. And yours, {other}?",
     "It has been a long week. I am glad of a quiet conversation.",
-    "Do you come across people like this often, {other}?",
     "What was the best thing that happened to you this week, {other}?",
     "Some days nothing goes to plan, and then the evening makes up for it.",
     "I like a conversation that does not have to lead anywhere.",
     "Tell me a story, {other}, the way you would tell it at home.",
+    "I have been meaning to take a day for myself, and never do.",
+    "People say that the weather will turn. I will believe it when I see it.",
 )
 COMPROMISES: dict[str, Stock] = {
     "giving": _stock(
         "Suppose it begins with a small sum, and we look at it again in a month?",
         "What if the money went in two halves: one now, one when it is clear what becomes of it?",
         "How about a sum that nobody misses, given once and gladly?",
+        "Suppose we ask first where the money goes, and then name a figure?",
+        "What if it were a little time instead of money, at least to begin with?",
     ),
     "choice": _stock(
         "Suppose we do it your way today and mine the next time?",
         "What if one of us chooses and the other gets the first pick next week?",
         "How about half an hour of each, and then we see who was right?",
         "Shall we toss for it, and the loser brings the snacks?",
+        "Suppose we look for something that neither of us has thought of yet?",
     ),
     "quiet": _stock(
         "Suppose we fix hours for it: some that are yours, and some that are mine?",
-        "What if it stops at nine on weekdays, and the weekend is free?",
+        "What if some evenings are yours and some are mine, and we write them on the door?",
         "How about a trial of two weeks, and then we talk again?",
+        "Suppose we each give a little: not never, but not always either?",
+        "What if there were a sign between us, and whoever needs a pause gives it?",
     ),
     "amends": _stock(
-        "What if I did one concrete thing to put it right, and we started afresh from there?",
+        "What if something concrete were done to put it right, and we started afresh from there?",
         "Suppose we say openly what went wrong, and then let it rest?",
         "How about giving it a week, and then talking once more, quietly?",
+        "What if we each say one thing that we would do differently, and leave it at one?",
+        "Suppose we begin again tomorrow, with this said and out of the way?",
     ),
     "help": _stock(
         "Suppose I help you now, and you help me when my turn comes?",
         "What if we share the work: you do one half of it, I do the other?",
         "How about this: we try it together for an hour, and then decide?",
+        "Suppose we ask a third person to lend a hand, so that it falls on neither of us alone?",
+        "What if we do the urgent part now, and leave the rest for a better day?",
     ),
     "closeness": _stock(
         "Suppose we take it slowly, and simply see each other more often?",
         "What if we promise to be honest, and hurry nothing?",
         "How about a walk together this week, without any plans beyond it?",
+        "Suppose we leave some things open, and talk again when we both feel ready?",
+        "What if we agree that nothing between us has to change today?",
     ),
     "any": _stock(
         "Suppose we meet halfway: you get a part of what you want, and so do I?",
         "What if we try it your way first, and change it if it does not work?",
         "How about a small step now, and the rest once we have both slept on it?",
         "Suppose we each give up the one thing that matters least to us?",
+        "What if each of us names one thing that has to be, and we are generous about the rest?",
     ),
 }
 ACCEPTS_PLAN = _stock(

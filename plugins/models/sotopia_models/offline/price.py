@@ -158,7 +158,7 @@ def act(view: View, bargain: Bargain, random: Random) -> Move:
         return Move(_opening_words(view, bargain), facts)
     mine = [line.reading.amount for line in view.own if line.reading.amount is not None]
     theirs = _best(bargain, view)
-    if theirs is not None and mine and _takes(bargain, theirs, mine):
+    if theirs is not None and mine and _takes(bargain, theirs, mine, random):
         return Move(phrases.ACCEPTS_PRICE, {"price": bargain.show(theirs)})
     heard = view.news
     if mine and not any(line.reading.amount is not None or line.reading.declines for line in heard):
@@ -166,7 +166,7 @@ def act(view: View, bargain: Bargain, random: Random) -> Move:
     if len(mine) >= OFFERS or (mine and mine[-1] == bargain.limit):
         return Move(phrases.PARTING_NO_DEAL)
     figure = _next(bargain, mine, theirs, random)
-    stock = _offer_words(bargain, mine, theirs, figure)
+    stock = _offer_words(view, bargain, mine, theirs, figure)
     return Move(stock, {**facts, "price": bargain.show(figure)})
 
 
@@ -185,12 +185,13 @@ def _best(bargain: Bargain, view: View) -> float | None:
     return max(standing.values(), key=lambda price: bargain.sign * price) if standing else None
 
 
-def _takes(bargain: Bargain, theirs: float, mine: list[float]) -> bool:
-    """Accept what meets the target or one's own last figure; or what is within the limit, once patience is short."""
+def _takes(bargain: Bargain, theirs: float, mine: list[float], random: Random) -> bool:
+    """Accept what meets the target or one's own last figure; or what is within the limit, as patience grows short."""
     if not bargain.within(theirs):
         return False
     bar = min(bargain.target, mine[-1], key=lambda price: bargain.sign * price)
-    return len(mine) >= OFFERS - 1 or bargain.sign * (theirs - bar) >= 0
+    tired = len(mine) >= OFFERS - 1 or (len(mine) == OFFERS - 2 and random.random() < 0.4)
+    return tired or bargain.sign * (theirs - bar) >= 0
 
 
 def _next(bargain: Bargain, mine: list[float], theirs: float | None, random: Random) -> float:
@@ -206,13 +207,14 @@ def _next(bargain: Bargain, mine: list[float], theirs: float | None, random: Ran
     return bargain.rounded(last + step)
 
 
-def _offer_words(bargain: Bargain, mine: list[float], theirs: float | None, figure: float) -> Stock:
+def _offer_words(view: View, bargain: Bargain, mine: list[float], theirs: float | None, figure: float) -> Stock:
     seller = bargain.role == "seller"
     if not mine:
         return phrases.SELLER_ASKS if seller else phrases.BUYER_BIDS
     if figure == bargain.limit:
         return phrases.SELLER_LAST_WORD if seller else phrases.BUYER_LAST_WORD
-    if theirs is not None and abs(figure - (mine[-1] + theirs) / 2) <= 0.02 * figure:
+    halfway = theirs is not None and abs(figure - (mine[-1] + theirs) / 2) <= 0.02 * figure
+    if halfway and not any(phrase.mark in view.said for phrase in phrases.MEETS_HALFWAY):
         return phrases.MEETS_HALFWAY
     return phrases.SELLER_YIELDS if seller else phrases.BUYER_YIELDS
 

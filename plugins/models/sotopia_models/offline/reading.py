@@ -32,15 +32,16 @@ _DECLINES = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(
-    r"\b(?:no deal|walk away|leave it (?:there|at that)|good ?bye|farewell|take care|all the best|good night|"
-    r"see you|until next time|safe journey)\b",
+    r"\b(?:no deal|walk away|leave it (?:there|at that)|good ?bye|farewell|take care|all the best|good night(?!'s)|"
+    r"(?<!to )(?<!how )see you|until next time|safe journey)\b",
     re.IGNORECASE,
 )
 _PROPOSES = re.compile(
-    r"\b(?:suppose|what if|how about|what about|could (?:we|you)|can (?:we|you)|shall we|would you|why don't|"
-    r"let us|let's|i would like you to|i'd like you to|i want you to)\b",
+    r"\b(?:suppose|what if|how about|what about|could (?:we|you)|can (?:we|you)|shall we|would you(?! like)|why don't|"
+    r"let(?: us|'s)(?! (?:say|leave|simply)))\b",
     re.IGNORECASE,
 )
+_REQUESTS = re.compile(r"\bi(?:'d| would) like you to\b|\bi want you to\b|\bplease\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,11 @@ class Reading:
     declines: bool
     parts: bool
     proposes: bool
+    requests: bool
     asks: bool
 
 
-SILENCE = Reading(amount=None, accepts=False, declines=False, parts=False, proposes=False, asks=False)
+SILENCE = Reading(amount=None, accepts=False, declines=False, parts=False, proposes=False, requests=False, asks=False)
 
 
 def money(text: str) -> list[float]:
@@ -83,6 +85,7 @@ def _read(text: str) -> Reading:
         declines=_DECLINES.search(plain) is not None,
         parts=_PARTS.search(plain) is not None,
         proposes=_PROPOSES.search(plain) is not None,
+        requests=_REQUESTS.search(plain) is not None,
         asks=bool(sentences) and sentences[-1].rstrip().endswith("?"),
     )
 

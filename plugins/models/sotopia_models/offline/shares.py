@@ -18,6 +18,8 @@ CLAIMS = 4
 MOST_BUNDLES = 2000
 """How many ways of taking some of the things are looked at; larger divisions are left to general talk."""
 
+_AMBITION = (0.35, 0.15, 0.0)
+"""What is wished for beyond what is needed, as a share of the room above it, by how many claims were made before."""
 _NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _ONE_TO_TWELVE = "|".join(_NUMERALS[1:])
 _COUNTED = re.compile(
@@ -28,7 +30,9 @@ _COUNTED = re.compile(
 _POINTS = re.compile(r"\b([0-9]{1,3}) points?\b", re.IGNORECASE)
 _NEEDED = re.compile(r"\bat least ([0-9]{1,3}) points?\b", re.IGNORECASE)
 _FIRST_PERSON = re.compile(r"\b(?:I|mine|me)\b([^.;?!\n]*)")
-_SECOND_PERSON = re.compile(r"\b(?:you|yours?|the (?:rest|others)|leav(?:e|ing)|everything|that is all)\b", re.IGNORECASE)
+_SECOND_PERSON = re.compile(
+    r"\b(?:you|yours?|the (?:rest|others)|leav(?:e|ing)|everything|that is all)\b", re.IGNORECASE
+)
 
 Bundle = tuple[int, ...]
 """How many of each kind of thing, in the order of ``Division.things``."""
@@ -170,25 +174,28 @@ def _how_many(text: str, thing: Thing) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Who claims what so far; ``settled`` where the claims fit and somebody agreed; ``voices`` are those who did."""
+    """Who claims what, and has claimed before; the claims are settled once they fit and somebody of ``voices`` agrees."""
 
     claims: dict[str, Bundle]
-    settled: bool
+    history: tuple[tuple[str, Bundle], ...]
     voices: frozenset[str]
 
-    def left_for(self, name: str, counts: Bundle) -> Bundle | None:
-        """Return what the others' claims leave for one; None where they claim more than there is."""
+    @property
+    def settled(self) -> bool:
+        """Whether the claims fit together and somebody has agreed to them."""
+        return bool(self.voices)
+
+    def unclaimed(self, name: str, counts: Bundle) -> Bundle:
+        """Return what the others' claims leave for one; below 0 where they claim more than there is."""
         others = [bundle for other, bundle in self.claims.items() if other != name]
-        left = tuple(
-            count - sum(bundle[place] for bundle in others) for place, count in enumerate(counts)
-        )
-        return left if min(left) >= 0 else None
+        return tuple(count - sum(bundle[place] for bundle in others) for place, count in enumerate(counts))
 
 
 def shares(lines: Iterable[Line], things: tuple[Thing, ...], names: tuple[str, ...]) -> Shares:
     """Follow the claims. Of two, one who agrees without a claim takes what the other's claim leaves."""
     counts = tuple(thing.count for thing in things)
     claims: dict[str, Bundle] = {}
+    history: list[tuple[str, Bundle]] = []
     voices: frozenset[str] = frozenset()
     for line in lines:
         if line.kind != "speak":
@@ -198,13 +205,14 @@ def shares(lines: Iterable[Line], things: tuple[Thing, ...], names: tuple[str, .
         if own is None and accepts and len(names) == 2 and claims:
             other = next(name for name in names if name != line.sender) if line.sender in names else None
             if other in claims:
-                own = tuple(count - number for count, number in zip(counts, claims[other], strict=True))
+                own = _minus(counts, claims[other])
         if own is not None and own != claims.get(line.sender):
             claims[line.sender] = own
+            history.append((line.sender, own))
             voices = frozenset()
         if accepts and _fits(claims, counts) and len(claims) == len(names):
             voices |= {line.sender}
-    return Shares(claims, settled=bool(voices), voices=voices)
+    return Shares(claims, tuple(history), voices)
 
 
 def _fits(claims: dict[str, Bundle], counts: Bundle) -> bool:
@@ -221,10 +229,10 @@ def act(view: View, division: Division, random: Random) -> Move:
     if not view.own and not manners.hurried(view):
         return manners.greet(view)
     made = sum(claim(line.text, division.things) is not None for line in view.own)
-    wish = division.needed + (division.total - division.needed) * max(0.0, 0.35 - 0.15 * made)
-    left = so_far.left_for(view.me, division.counts)
+    wish = division.needed + (division.total - division.needed) * _AMBITION[min(made, len(_AMBITION) - 1)]
+    left = so_far.unclaimed(view.me, division.counts)
     everybody = all(name in so_far.claims for name in view.names if name != view.me)
-    if left is not None and everybody:
+    if everybody and min(left) >= 0:
         enough = division.points(left) >= (wish if made < 2 else division.needed)
         if enough and len(view.names) > 2 and made and _covers(left, so_far.claims[view.me]):
             left = so_far.claims[view.me]
@@ -232,7 +240,7 @@ def act(view: View, division: Division, random: Random) -> Move:
             return _say(division, left, len(view.names), phrases.ACCEPTS_SHARES)
     if made >= CLAIMS or len(view.own) >= view.patience - 1:
         return manners.part(view, phrases.PARTING_NO_DEAL)
-    bundle = _wanted(division, wish, left, so_far.claims.get(view.me), random)
+    bundle = _wanted(division, wish, so_far, view.me, random)
     return _say(division, bundle, len(view.names), phrases.CLAIMS_ANEW if made else phrases.CLAIMS)
 
 
@@ -240,18 +248,30 @@ def _covers(left: Bundle, bundle: Bundle) -> bool:
     return all(number <= room for number, room in zip(bundle, left, strict=True))
 
 
-def _wanted(division: Division, wish: float, left: Bundle | None, last: Bundle | None, random: Random) -> Bundle:
-    """Choose a bundle that is worth the wish, takes little of what others claimed, and is small."""
-    room = left if left is not None else division.counts
-    good = [bundle for bundle in _bundles(division.counts) if division.points(bundle) >= wish and bundle != last]
+def _wanted(division: Division, wish: float, so_far: Shares, me: str, random: Random) -> Bundle:
+    """Choose a bundle that is worth the wish, takes little of what others claim, and is small.
+
+    With one other, all that it ever claimed counts: what it was content with before, it may take again.
+    """
+    good = [b for b in _bundles(division.counts) if division.points(b) >= wish and b != so_far.claims.get(me)]
+    rooms = [so_far.unclaimed(me, division.counts)]
+    if len(so_far.claims.keys() - {me}) == 1:
+        rooms = [_minus(division.counts, bundle) for name, bundle in so_far.history if name != me]
 
     def cost(bundle: Bundle) -> tuple[int, int, int]:
-        taken = sum(max(0, number - free) for number, free in zip(bundle, room, strict=True))
-        return (taken, sum(bundle), division.points(bundle))
+        return (min(_excess(bundle, room) for room in rooms), sum(bundle), division.points(bundle))
 
     best = min(map(cost, good), default=None)
     fitting = [bundle for bundle in good if cost(bundle) == best]
     return fitting[pick(random, len(fitting))] if fitting else division.counts
+
+
+def _excess(bundle: Bundle, room: Bundle) -> int:
+    return sum(max(0, number - max(0, free)) for number, free in zip(bundle, room, strict=True))
+
+
+def _minus(counts: Bundle, bundle: Bundle) -> Bundle:
+    return tuple(count - number for count, number in zip(counts, bundle, strict=True))
 
 
 @lru_cache(maxsize=64)
@@ -260,7 +280,7 @@ def _bundles(counts: Bundle) -> tuple[Bundle, ...]:
 
 
 def _say(division: Division, mine: Bundle, seats: int, stock: phrases.Stock) -> Move:
-    rest = tuple(count - number for count, number in zip(division.counts, mine, strict=True))
+    rest = _minus(division.counts, mine)
     if not any(rest):
         theirs = phrases.REST_IS_NOTHING
     elif seats == 2:
