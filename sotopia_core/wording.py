@@ -92,7 +92,7 @@ def location(path: Sequence[str | int]) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value that was found, on one line and never longer than a line can be; tables show only their keys."""
+    """Show a value that was found, on one short line; tables show only their keys, since values may be passwords."""
     match value:
         case None:
             return "null"
@@ -103,7 +103,7 @@ def shown(value: object) -> str:
         case Mapping():
             return f"a table with {listed(value, 'key')}" if value else "an empty table"
         case list() | tuple():
-            there = [shown(item) for item in value[:SHOWN_ENTRIES]]
+            there = ["[…]" if isinstance(item, list | tuple) else shown(item) for item in value[:SHOWN_ENTRIES]]
             return f"[{', '.join(there)}{', …' if len(value) > SHOWN_ENTRIES else ''}]"
         case int() | float():
             return _shortened(repr(value))

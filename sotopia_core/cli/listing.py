@@ -17,9 +17,7 @@ def list_(
         typer.Option(metavar="FIELD=VALUE", help="Only records whose field has the value, or holds it; repeatable."),
     ] = None,
     store: Annotated[str | None, typer.Option(metavar="URL", help="Where to look, such as sqlite:///my.db.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many: of episodes and runs, the latest.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many: of episodes and runs, the latest.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole records as a JSON array.")] = False,
 ) -> None:
     """List what the store holds."""

@@ -44,10 +44,14 @@ def render_record(record: Record, names: Names, *, width: int | None = None) -> 
         case EnvironmentProfile():
             own = _fields(record, "agent_goals", "game_metadata") | {"relationship": record.relationship.name}
             own |= {f"goal of seat {seat}": goal for seat, goal in enumerate(record.agent_goals)}
-            own |= {"game_metadata": json.dumps(record.game_metadata, ensure_ascii=False) if record.game_metadata else ""}
+            own |= {
+                "game_metadata": json.dumps(record.game_metadata, ensure_ascii=False) if record.game_metadata else ""
+            }
             title = "Environment"
         case RelationshipProfile():
-            pair = {f"agent {n}": _named(names.agent(pk), pk) for n, pk in ((1, record.agent_1_id), (2, record.agent_2_id))}
+            pair = {
+                f"agent {n}": _named(names.agent(pk), pk) for n, pk in ((1, record.agent_1_id), (2, record.agent_2_id))
+            }
             own = pair | {"relationship": record.relationship.name}
             own |= {"background story": record.background_story or "", "tag": record.tag}
             title = "Relationship"

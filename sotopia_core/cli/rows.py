@@ -90,9 +90,7 @@ KINDS: Final[dict[str, Listed[Any]]] = {
     "agents": Listed(AgentProfile, ("pk", "name", "age", "occupation", "tag"), _agent),
     "environments": Listed(EnvironmentProfile, ("pk", "codename", "goals", "relationship", "tag"), _environment),
     "combos": Listed(EnvAgentComboStorage, ("pk", "scenario", "agents"), _combo),
-    "relationships": Listed(
-        RelationshipProfile, ("pk", "agent 1", "agent 2", "relationship", "tag"), _relationship
-    ),
+    "relationships": Listed(RelationshipProfile, ("pk", "agent 1", "agent 2", "relationship", "tag"), _relationship),
     "episodes": Listed(
         EpisodeLog,
         ("pk", "tag", "status", "agents", "models", "overall"),
@@ -100,7 +98,9 @@ KINDS: Final[dict[str, Listed[Any]]] = {
         order=Order("started_at"),
         numbers_from=5,
     ),
-    "runs": Listed(RunRecord, ("pk", "name", "tag", "status", "episodes", "started (UTC)"), _run, order=Order("started_at")),
+    "runs": Listed(
+        RunRecord, ("pk", "name", "tag", "status", "episodes", "started (UTC)"), _run, order=Order("started_at")
+    ),
 }
 """What can be listed, by the name that the command line has for it."""
 

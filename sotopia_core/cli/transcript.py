@@ -214,7 +214,9 @@ def _seats(episode: EpisodeLog) -> Iterator[str]:
 def _place_in_run(episode: EpisodeLog) -> str:
     if episode.run is None:
         return ""
-    places = [f"{what} {value}" for what, value in (("draw", episode.draw), ("trial", episode.trial)) if value is not None]
+    places = [
+        f"{what} {value}" for what, value in (("draw", episode.draw), ("trial", episode.trial)) if value is not None
+    ]
     return ", ".join([episode.run, *places])
 
 
@@ -267,7 +269,9 @@ def _verbatim_backgrounds(messages: Sequence[SimpleMessage], width: int | None) 
 
 def _interaction(episode: EpisodeLog, width: int | None) -> str:
     if episode.verbatim_messages is None:
-        taken = [(turn.number, [_deed(name, action) for name, action in turn.actions.items()]) for turn in episode.turns]
+        taken = [
+            (turn.number, [_deed(name, action) for name, action in turn.actions.items()]) for turn in episode.turns
+        ]
     else:
         taken = [(turn, _verbatim_deeds(messages)) for turn, messages in enumerate(episode.verbatim_messages)]
     turns = [
@@ -302,7 +306,9 @@ def _reasoning(episode: EpisodeLog, name: str, width: int | None) -> str:
         model = f" ({evaluation.model})" if evaluation.model else ""
         lines = [paragraph(f"{name}, by {evaluation.evaluator}{model}", first=GAP, rest=GAP * 2, width=width)]
         if isinstance(judgement, Scored):
-            said = [(f"{dimension} {number(score.value)}", score.reasoning) for dimension, score in judgement.scores.items()]
+            said = [
+                (f"{dimension} {number(score.value)}", score.reasoning) for dimension, score in judgement.scores.items()
+            ]
             said += [("comments", judgement.comments)] if judgement.comments else []
         else:
             said = [("unscored", judgement.reason if judgement else "no judgement")]

@@ -166,12 +166,19 @@ tell(await agent.aact(asked(agent, 0)))
 """
 
 
-@pytest.mark.parametrize(
-    "choice", ["2", "speak", "s", "SPEAK", " sp "], ids=["number", "name", "first letter", "any case", "spaces"]
-)
-def test_an_action_is_chosen_by_number_name_or_first_letters(choice: str, start: Start):
-    values, _ = run(ONE_TURN, f"{choice}\nHello!\n", start)
-    assert values == [["speak", "Hello!", []]]
+def turns(number: int, names: str) -> str:
+    """The body of a program that asks a person that many times."""
+    return f"""
+agent = seated(names={names})
+for turn in range({number}):
+    tell(await agent.aact(asked(agent, turn)))
+"""
+
+
+def test_an_action_is_chosen_by_number_name_or_first_letters(start: Start):
+    choices = ["2", "speak", "s", "SPEAK", " sp "]
+    values, _ = run(turns(5, "('Ada', 'Bob')"), "".join(f"{choice}\nby {choice}\n" for choice in choices), start)
+    assert values == [["speak", f"by {choice}", []] for choice in choices]
 
 
 def test_a_whole_name_wins_over_longer_names_that_begin_with_it(start: Start):
@@ -207,25 +214,26 @@ def test_standard_output_stays_clean(start: Start):
     assert "What do you say?\n> " in shown
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ("6", "Sorry, '6' is none of these; type a number, a name or its first letters."),
-        ("0", "Sorry, '0' is none of these; type a number, a name or its first letters."),
-        ("²", "Sorry, '²' is none of these; type a number, a name or its first letters."),
-        ("hello", "Sorry, 'hello' is none of these; type a number, a name or its first letters."),
-        ("n", "Sorry, 'n' could be none or non-verbal communication."),
-        ("", "Sorry, nothing was typed; type a number, a name or its first letters."),
-        ("\x1b[A", "Sorry, '\\x1b[A' is none of these; type a number, a name or its first letters."),
-        ("9" * 5000, "Sorry, "),
-    ],
-)
-def test_a_wrong_choice_is_explained_and_asked_again(wrong: str, message: str, start: Start):
-    values, shown = run(ONE_TURN, f"{wrong}\n2\nHello!\n", start)
-    assert values == [["speak", "Hello!", []]]
-    assert message in shown
-    assert shown.count("Your action:") == 2
-    assert "\x1b" not in shown
+def test_a_wrong_choice_is_explained_and_asked_again(start: Start):
+    unknown = "is none of these; type a number, a name or its first letters."
+    explained = {
+        "6": f"Sorry, '6' {unknown}",
+        "0": f"Sorry, '0' {unknown}",
+        "²": f"Sorry, '²' {unknown}",
+        "hello": f"Sorry, 'hello' {unknown}",
+        "n": "Sorry, 'n' could be none or non-verbal communication.",
+        "": "Sorry, nothing was typed; type a number, a name or its first letters.",
+        "\x1b[A": f"Sorry, '\\x1b[A' {unknown}",
+        "9" * 5000: "Sorry, ",
+    }
+    program = start(ONE_TURN)
+    for wrong, message in explained.items():
+        program.wait_for("Your action:")
+        program.wait_for("> ")
+        program.type(f"{wrong}\n")
+        assert "\x1b" not in program.wait_for(message)
+    program.type("2\nHello!\n")
+    assert program.end()[:2] == (0, [["speak", "Hello!", []]])
 
 
 def test_an_empty_argument_goes_back_to_the_choice(start: Start):
@@ -240,28 +248,26 @@ def test_a_line_that_is_no_text_is_explained_and_asked_again(start: Start):
     assert "Sorry, that was not utf-8 text." in shown
 
 
-@pytest.mark.parametrize(
-    ("typed", "to"),
-    [
-        ("", []),
-        ("1", ["Bob"]),
-        ("cy young", ["Cy Young"]),
-        ("c", ["Cy Young"]),
-        ("2, bob", ["Cy Young", "Bob"]),
-        ("1,1", ["Bob"]),
-    ],
-)
-def test_recipients_are_named_or_numbered_and_none_is_everybody(typed: str, to: list[str], start: Start):
-    values, shown = run(THREE_PEOPLE, f"2\nPsst.\n{typed}\n", start)
-    assert values == [["speak", "Psst.", to]]
-    assert "To whom? Nothing for everybody. [1] Bob  [2] Cy Young\n" in shown
+def test_recipients_are_named_or_numbered_and_none_is_everybody(start: Start):
+    recipients = {
+        "": [],
+        "1": ["Bob"],
+        "cy young": ["Cy Young"],
+        "c": ["Cy Young"],
+        "2, bob": ["Cy Young", "Bob"],
+        "1,1": ["Bob"],
+    }
+    body = turns(len(recipients), "('Ada', 'Bob', 'Cy Young')")
+    values, shown = run(body, "".join(f"2\nPsst.\n{typed}\n" for typed in recipients), start)
+    assert values == [["speak", "Psst.", to] for to in recipients.values()]
+    assert shown.count("To whom? Nothing for everybody. [1] Bob  [2] Cy Young\n") == len(recipients)
 
 
-@pytest.mark.parametrize("wrong", ["Zoe", "3", "Bob, Zoe", ",", "Bob,,", "Ada"])
-def test_wrong_recipients_never_make_it_public(wrong: str, start: Start):
-    values, shown = run(THREE_PEOPLE, f"2\nPsst.\n{wrong}\nBob\n", start)
+def test_wrong_recipients_never_make_it_public(start: Start):
+    wrong = ["Zoe", "3", "Bob, Zoe", ",", "Bob,,", "Ada", "[1]"]
+    values, shown = run(THREE_PEOPLE, "2\nPsst.\n" + "".join(f"{typed}\n" for typed in wrong) + "Bob\n", start)
     assert values == [["speak", "Psst.", ["Bob"]]]
-    assert "Sorry, " in shown
+    assert shown.count("Sorry, ") == len(wrong)
 
 
 def test_a_name_with_a_comma_can_be_typed(start: Start):
@@ -432,10 +438,7 @@ tell(await agent.aact(asked(agent, 1)))
 
 
 def test_a_question_in_a_later_event_loop_gets_the_line_too(start: Start):
-    body = """
-pass
-"""
-    program = start(body.replace("pass", LATER_LOOP))
+    program = start(LATER_LOOP)
     program.wait_for("Ada is no longer asked.")
     program.type("none\n")
     code, values, shown = program.end()

@@ -1,6 +1,7 @@
 """LiteLLM over real HTTP, against a chat server on this machine."""
 
 import asyncio
+import gc
 import importlib.util
 import json
 import logging
@@ -281,6 +282,14 @@ class TestKeys:
         await ask()
         assert server.requests()[0].headers["authorization"] == "Bearer no-key"
 
+    async def test_a_server_that_wants_a_key_after_all(self, ask: Asking, server: ChatServer) -> None:
+        server.script(Reply(status=401))
+        with pytest.raises(
+            ModelAccessError,
+            match=r"^openai/scripted wants a key \(401\): name the variable that holds it in api_key_env$",
+        ):
+            await ask()
+
     async def test_without_a_key_nothing_is_asked(
         self, ask: Asking, server: ChatServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -433,6 +442,17 @@ class TestFaults:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
+        assert (await ask()).attempts == 1
+
+    async def test_calls_can_be_cancelled_at_any_moment_without_a_complaint(self, ask: Asking) -> None:
+        await ask("so that litellm is imported")
+        for milliseconds in range(0, 20, 2):
+            calls = [asyncio.create_task(ask()) for _ in range(5)]
+            await asyncio.sleep(milliseconds / 1000)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        gc.collect()
         assert (await ask()).attempts == 1
 
 

@@ -214,5 +214,5 @@ time.sleep(60)
 
 def test_a_server_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="^the chat server did not start"):
+    with pytest.raises(RuntimeError, match=r"^the chat server did not start"):
         ChatServer().start()

@@ -62,14 +62,14 @@ async def test_json_is_read_as_the_type_that_was_asked_for() -> None:
 
 async def test_text_that_is_not_of_the_type_is_an_error_that_keeps_it() -> None:
     model = ScriptedModel(replies=['{"action_type": "shout"}'])
-    with pytest.raises(ModelError, match="^scripted's scripted reply is no AgentAction: action_type: Input") as caught:
+    with pytest.raises(ModelError, match=r"^scripted's scripted reply is no AgentAction: action_type: Input") as caught:
         await model.generate(request(response_type=AgentAction))
     assert caught.value.raw == '{"action_type": "shout"}'
 
 
 async def test_a_value_of_another_type_is_an_error() -> None:
     model = ScriptedModel(replies=[ChatMessage(role="user", content="x")])
-    with pytest.raises(ModelError, match="^scripted was asked for AgentAction, and the script has ChatMessage$"):
+    with pytest.raises(ModelError, match=r"^scripted was asked for AgentAction, and the script has ChatMessage$"):
         await model.generate(request(response_type=AgentAction))
 
 

@@ -65,7 +65,7 @@ class LLMAgent(Agent):
     @classmethod
     def _template_works(cls, path: Path | None) -> Path | None:
         if path is not None:
-            templates.check(templates.read(path), f"template {path}", _system_variables(SAMPLE))
+            templates.check(templates.read(path), str(path), _system_variables(SAMPLE))
         return path
 
     def model_post_init(self, context: Any, /) -> None:
@@ -117,7 +117,7 @@ class LLMAgent(Agent):
     def _open(self, observation: Observation) -> ChatMessage:
         if self._opening is None:
             background = self.seat.background if observation.background is None else observation.background
-            where = "the system prompt" if self.template is None else f"template {self.template}"
+            where = "the system prompt" if self.template is None else str(self.template)
             try:
                 content = templates.render(self._system, where, _system_variables(background))
             except ValueError as error:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from sotopia_core.interfaces import OPERATIONAL, Agent, InputPath
 from sotopia_core.messages import NO_ACTION, AgentAction, Observation
+from sotopia_core.wording import explain
 
 
 def _spoken(value: object) -> object:
@@ -18,8 +19,6 @@ def _spoken(value: object) -> object:
 
 ScriptedAction = Annotated[AgentAction, BeforeValidator(_spoken)]
 """An action as a script writes it: a table with ``action_type``, ``argument`` and ``to``, or a string to speak."""
-
-_ACTION: TypeAdapter[AgentAction] = TypeAdapter(ScriptedAction)
 
 
 class ScriptedAgent(Agent):
@@ -93,10 +92,8 @@ def read_script(path: Path) -> tuple[AgentAction, ...]:
 
 def _read_action(line: str, where: str) -> AgentAction:
     try:
-        return _ACTION.validate_python(json.loads(line))
+        return AgentAction.model_validate(_spoken(json.loads(line)))
     except json.JSONDecodeError as error:
         raise ValueError(f"{where}: not JSON: {error.msg}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{where}: {f'{key}: ' if key else ''}{first['msg']}") from error
+        raise ValueError(f"{where}: {explain(error, AgentAction)}") from error

@@ -34,9 +34,9 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"cannot read the template {path}: {error.strerror or error}") from error
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"cannot read the template {path}: it is not UTF-8 text") from error
+        raise ValueError(f"cannot read {path}: it is not UTF-8 text") from error
 
 
 def check(source: str, where: str, sample: Mapping[str, object]) -> None:

@@ -14,7 +14,8 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -167,9 +168,9 @@ class LiteLLM(Model):
         Raises ``ModelAccessError`` where no further request can succeed, ``ModelError`` for all else; neither holds a
         key, nor the error of litellm that it was made from, which might.
         """
-        started = time.monotonic()
         self.check_access()
         litellm = await _litellm()
+        started = time.monotonic()
         _users.setdefault(asyncio.get_running_loop(), set()).add(id(self))
         attempt = 1
         while isinstance(outcome := await self._ask(litellm, request), _Fault):
@@ -195,7 +196,7 @@ class LiteLLM(Model):
         arguments = self._arguments(litellm, request)
         try:
             async with asyncio.timeout(self.timeout):
-                return await litellm.acompletion(**arguments)
+                return await _uncomplaining(litellm.acompletion(**arguments))
         except TimeoutError:
             return self._fault(f"gave no answer within {self.timeout:g} seconds", transient=True)
         except Exception as error:  # whatever litellm and the clients below it raise
@@ -282,6 +283,8 @@ class LiteLLM(Model):
         status = getattr(error, "status_code", None)
         reason = _reason(error, self._variables)
         if status == 401:
+            if self._key() == NO_KEY:
+                return self._no_access("wants a key (401): name the variable that holds it in api_key_env")
             return self._no_access(f"refused the key (401): set {self._where_the_key_goes} to one that is valid")
         if status in REFUSED_FOR_GOOD:
             return self._no_access(f"refused the request for good ({status}): {reason}")
@@ -345,6 +348,15 @@ async def _close_connections(litellm: Any, loop: asyncio.AbstractEventLoop) -> N
         client = clients.pop(key)
         with contextlib.suppress(Exception):
             await client.close()
+
+
+async def _uncomplaining(call: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await call
+    except asyncio.CancelledError:
+        # litellm prepares a call in a thread; cancelled meanwhile, it drops the coroutine that the thread made.
+        warnings.filterwarnings("ignore", r"coroutine '.*completion.*' was never awaited", RuntimeWarning)
+        raise
 
 
 def _append_to_last_user_message(messages: list[dict[str, str]], text: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, Literal, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -81,22 +82,52 @@ def _first_problem(error: ValidationError) -> str:
     return f"{place}: {problems[0]['msg']}{others}" if place else f"{problems[0]['msg']}{others}"
 
 
-def _problem(value: object) -> tuple[list[str], str] | None:
-    """Return where a value holds a number that JSON does not (innermost key first), and which; None if nowhere."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else ([], f"{value}, which JSON cannot hold")
-    if isinstance(value, int):
-        return ([], "an integer of thousands of digits") if value.bit_length() > LARGEST_BITS else None
-    if isinstance(value, BaseModel):
-        inner: Any = ((name, getattr(value, name)) for name in _may_hold_problems(type(value)))
-    elif isinstance(value, dict):
-        inner = value.items()
-    elif isinstance(value, list | tuple | set | frozenset):
-        inner = enumerate(value)
-    else:
-        return None
-    for key, item in inner:
-        if not isinstance(item, str) and (found := _problem(item)) is not None:
+Problem = tuple[list[str], str]
+"""Where a value holds a number that JSON does not, innermost key first, and what that number is."""
+
+
+def _problem(value: object) -> Problem | None:
+    look = _look_into(type(value))
+    return None if look is None else look(value)
+
+
+@cache
+def _look_into(kind: type) -> Callable[[Any], Problem | None] | None:
+    """Return what finds problems in values of a type; None where there can be none."""
+    if issubclass(kind, BaseModel):
+        return partial(_problem_in_model, _may_hold_problems(kind))
+    if issubclass(kind, dict):
+        return _problem_in_dict
+    if issubclass(kind, list | tuple | set | frozenset):
+        return _problem_in_list
+    if issubclass(kind, float):
+        return _problem_in_float
+    return _problem_in_int if issubclass(kind, int) and not issubclass(kind, bool) else None
+
+
+def _problem_in_model(fields: Sequence[str], value: BaseModel) -> Problem | None:
+    return _first((name, getattr(value, name)) for name in fields)
+
+
+def _problem_in_dict(value: dict[Any, Any]) -> Problem | None:
+    return _first(value.items())
+
+
+def _problem_in_list(value: Iterable[Any]) -> Problem | None:
+    return _first(enumerate(value))
+
+
+def _problem_in_float(value: float) -> Problem | None:
+    return None if math.isfinite(value) else ([], f"{value}, which JSON cannot hold")
+
+
+def _problem_in_int(value: int) -> Problem | None:
+    return ([], "an integer of thousands of digits") if value.bit_length() > LARGEST_BITS else None
+
+
+def _first(items: Iterable[tuple[Any, Any]]) -> Problem | None:
+    for key, item in items:
+        if item is not None and (found := _problem(item)) is not None:
             found[0].append(str(key))
             return found
     return None

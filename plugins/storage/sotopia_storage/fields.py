@@ -71,10 +71,10 @@ def comparable(value: object) -> Scalar:
 
     Raises ``ValueError`` for numbers that no store compares exactly: infinite ones, nan, and integers beyond 64 bits.
     """
-    if isinstance(value, Enum):
-        value = value.value
     if value is None:
         return None
+    if isinstance(value, Enum):
+        return comparable(value.value)
     if isinstance(value, str):
         if len(value) <= LONGEST:
             return str(value)

@@ -277,7 +277,7 @@ class SQLiteStore(Store):
 def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
     last = {(row.kind, row.pk): row for row in rows}
     connection.executemany(
-        "INSERT INTO documents (kind, pk, shape, document) VALUES (?, ?, ?, ?) "
+        "INSERT INTO documents (document, kind, pk, shape) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (kind, pk) DO UPDATE SET shape = excluded.shape, document = excluded.document",
         (row[:4] for row in last.values()),
     )

@@ -41,10 +41,10 @@ def shape_of(kind: type[Record]) -> Shape:
 class Row(NamedTuple):
     """A record as it is stored: its document, and the (field, item number, value) triples that it is found by."""
 
+    document: str
     kind: str
     pk: str
     shape: str
-    document: str
     entries: list[tuple[str, int, Scalar]]
 
 
@@ -57,7 +57,7 @@ def row_of(record: Record) -> Row:
         if field != "pk"
         for item, value in enumerate(values)
     ]
-    return Row(record.kind(), record.pk, shape_of(type(record)).digest, document, entries)
+    return Row(document, record.kind(), record.pk, shape_of(type(record)).digest, entries)
 
 
 class Staging:
@@ -87,9 +87,10 @@ class Staging:
     def _spill(self) -> None:
         try:
             if self._spilled is None:
-                file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")
-                self._spilled = self._open.enter_context(file)
-            self._spilled.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in self._rows)
+                self._spilled = self._open.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n"))
+            # A document has no line break: JSON escapes those in its texts, and it was written without indentation.
+            for document, *others in self._rows:
+                self._spilled.write(f"{json.dumps(others)}\n{document}\n")
         except OSError as error:
             folder = tempfile.gettempdir()
             raise StorageError(f"cannot set records aside in the folder {folder!r}: {error.strerror}") from error
@@ -105,8 +106,8 @@ class Staging:
     def _read_spilled(self) -> Iterator[Row]:
         if self._spilled is not None:
             self._spilled.seek(0)
-            for line in self._spilled:
-                yield Row(*json.loads(line))
+            for others in self._spilled:
+                yield Row(next(self._spilled).rstrip("\n"), *json.loads(others))
 
     def __enter__(self) -> Self:
         return self

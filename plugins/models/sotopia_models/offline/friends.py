@@ -92,7 +92,7 @@ def act(view: View, friends: tuple[Friend, ...], random: Random) -> Move:
 
 
 def _names(text: str, friend: Friend) -> bool:
-    """Whether a text names the friend at the end of a clause, as guesses do; "William Mitchell College" is no William."""
+    """Whether a text names the friend at the end of a clause, as guesses do, and not as a part of a longer name."""
     return re.search(rf"\b{re.escape(friend.name)}(?=[?!.,;:]|$)", text) is not None
 
 

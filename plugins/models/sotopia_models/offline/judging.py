@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from sotopia_core.errors import ModelError
 from sotopia_core.messages import Background, Participant
 from sotopia_core.models import Scene
-from sotopia_models.offline import aims, price, shares, times
+from sotopia_models.offline import price, shares, times
 from sotopia_models.offline.view import Line
 from sotopia_models.offline.words import content_words, given_away, tells
 
@@ -101,9 +101,8 @@ def _believability(case: Case) -> Finding:
     if not case.own:
         return Finding(0.0, "it did nothing")
     repeats = len(case.spoken) - len(set(case.spoken))
-    return Finding(
-        max(0.0, 0.8 - 0.2 * repeats), f"{len(case.own)} acts, {_count(repeats, 'remark')} repeated verbatim"
-    )
+    seen = f"{_count(len(case.own), 'act')}, {_count(repeats, 'remark')} repeated word for word"
+    return Finding(max(0.0, 0.8 - 0.2 * repeats), seen)
 
 
 def _relationship(case: Case) -> Finding:
@@ -192,7 +191,7 @@ RULES: dict[str, tuple[Rule, str]] = {
     "social_rules": (_social_rules, "insults, threats and shouting break social rules"),
     "financial_and_material_benefits": (
         _benefits,
-        "a gain is what was agreed, measured against the own goal's numbers",
+        "a gain is what was agreed, measured against the goal's numbers",
     ),
     "goal": (_goal, "a goal is reached by what was agreed, measured against the goal's numbers where it has any"),
 }
@@ -208,10 +207,8 @@ def _agreement(case: Case) -> str:
 
 
 def _price_seen(bargain: price.Bargain, agreed: float) -> str:
-    show = bargain.show
-    return (
-        f"{show(agreed)} was agreed on, the {bargain.role}'s target {show(bargain.target)}, limit {show(bargain.limit)}"
-    )
+    target, limit = bargain.show(bargain.target), bargain.show(bargain.limit)
+    return f"{bargain.show(agreed)} was agreed on, the {bargain.role}'s target being {target} and its limit {limit}"
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -86,5 +86,4 @@ def _allowed(response_type: type[BaseModel], scene: Scene) -> Collection[ActionT
 def _sentence(scene: Scene | None, seed: int) -> str:
     if scene is None or scene.current is None or scene.background.viewer == ENVIRONMENT:
         return _INTRODUCTION
-    action = decide(scene, seed, ("speak",))
-    return action.argument or _INTRODUCTION
+    return decide(scene, seed, ACTION_TYPES).argument or _INTRODUCTION

@@ -20,8 +20,9 @@ _BARE = re.compile(
 _SENTENCE = re.compile(r"(?<=[.?!])\s+|\n")
 _CONDITION = re.compile(r"\b(?:if|unless|until|once)\b", re.IGNORECASE)
 _ACCEPTS = re.compile(
-    r"\b(?:(?<!good )(?<!great )(?<!big )deal|agreed|accepted|settled|i(?:'ll| can| will| do| could| gladly)? (?:agree|accept)\b|count me in|"
-    r"(?:sounds|seems) (?:good|fair|right)|fair enough|works for me|suits me|(?:fine|all right) (?:by|with) me|"
+    r"\b(?:(?<!good )(?<!great )(?<!big )deal|agreed|accepted|settled|"
+    r"i(?:'ll| can| will| do| could| gladly)? (?:agree|accept)\b|count me in|(?:sounds|seems) (?:good|fair|right)|"
+    r"fair enough|works for me|suits me|(?:fine|all right) (?:by|with) me|"
     r"i'll take it|you're on|let's do (?:it|that))\b",
     re.IGNORECASE,
 )

@@ -174,7 +174,7 @@ def _how_many(text: str, thing: Thing) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Who claims what, and has claimed before; the claims are settled once they fit and somebody of ``voices`` agrees."""
+    """Who claims what now, who claimed what before, and the ``voices`` that agreed to claims that fit together."""
 
     claims: dict[str, Bundle]
     history: tuple[tuple[str, Bundle], ...]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 LONGEST = 2000
 """How many characters of one utterance are read; the rest of a longer one is heard but not understood."""
 
 _WORD = re.compile(r"[a-z0-9]{4,40}")
-_COMMON = frozenset(
+_COMMON_WORDS = (
     "about after again also because been before being could does doing done each even ever every from gets going have "
     "having here into just keep know like made make many might more most much must never once only other others over "
     "said same says should since some such take than that their them then there these they thing think this those "
-    "through time until very want wants well were what when where which while will with without would your yours".split()
+    "through time until very want wants well were what when where which while will with without would your yours"
 )
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def content_words(text: str) -> tuple[str, ...]:
@@ -25,7 +27,7 @@ def content_words(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _tells(secret: str) -> frozenset[tuple[str, ...]]:
     words = content_words(secret)
-    return frozenset(zip(words, words[1:], strict=False)) if len(words) > 1 else frozenset((word,) for word in words)
+    return frozenset(pairwise(words)) if len(words) > 1 else frozenset((word,) for word in words)
 
 
 def tells(secret: str) -> int:
@@ -39,5 +41,5 @@ def given_away(secret: str, text: str) -> int:
     if not known:
         return 0
     words = content_words(text)
-    said = set(zip(words, words[1:], strict=False)) | {(word,) for word in words}
+    said = set(pairwise(words)) | {(word,) for word in words}
     return len(known & said)
