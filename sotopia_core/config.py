@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sotopia_core.errors import ConfigError
 from sotopia_core.evaluation import MissingRule
@@ -54,6 +54,15 @@ class ComponentTable(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
+def _using(name: str) -> BeforeValidator:
+    """Let a table that names no component mean this one."""
+
+    def fill_in(table: object) -> object:
+        return {"use": name, **table} if isinstance(table, dict) else table
+
+    return BeforeValidator(fill_in)
+
+
 class PoolSection(Value):
     """``[pool]``: what the sampler draws from; without files or packs, the store."""
 
@@ -78,9 +87,9 @@ class RunConfig(Value):
     agents: tuple[ComponentTable, ...] = Field(
         min_length=1, description="One table a seat, in order; a single table fills every seat"
     )
-    ordering: ComponentTable = ComponentTable(use="RoundRobin")
+    ordering: Annotated[ComponentTable, _using("RoundRobin")] = ComponentTable(use="RoundRobin")
     pool: PoolSection = PoolSection()
-    sampler: ComponentTable = ComponentTable(use="UniformSampler")
+    sampler: Annotated[ComponentTable, _using("UniformSampler")] = ComponentTable(use="UniformSampler")
     response_evaluators: tuple[ComponentTable, ...] = (ComponentTable(use="RuleBasedTerminatedEvaluator"),)
     terminal_evaluators: tuple[ComponentTable, ...] = ()
     dimensions: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -15,7 +15,6 @@ from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_
 
 EXIT_CRASH: Final = 1
 EXIT_BAD_INPUT: Final = 2
-EXIT_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="sotopia",
@@ -77,9 +76,6 @@ def main() -> None:
     except SotopiaError as error:
         _complain(error)
         sys.exit(EXIT_CRASH)
-    except KeyboardInterrupt:
-        print("sotopia: interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_CRASH)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sotopia_core.database.locate import find_storage
 from sotopia_core.database.pool import STARTER, find_pool
-from sotopia_core.interfaces import Component, Model, model_refs
+from sotopia_core.interfaces import Component, Model
 from sotopia_core.wiring import Wiring
+from sotopia_core.wording import shown
 
 
 def describe_run(wiring: Wiring) -> list[tuple[str, str]]:
@@ -32,14 +33,10 @@ def _seats(wiring: Wiring) -> list[str]:
 
 
 def _with_options(component: Component) -> str:
-    """Name a component with the options that were set to something else than their defaults, and its models."""
-    options = component.model_dump(mode="json", exclude_defaults=True) | model_refs(component)
-    given = ", ".join(f"{name} = {_shown(value)}" for name, value in options.items())
+    """Name a component with the options that were given to it."""
+    options = component.model_dump(mode="json", exclude_unset=True)
+    given = ", ".join(f"{name} = {shown(value)}" for name, value in options.items())
     return f"{type(component).__name__} ({given})" if given else type(component).__name__
-
-
-def _shown(value: object) -> str:
-    return value.label if isinstance(value, Model) else str(value)
 
 
 def _model(model: Model) -> str:
@@ -57,7 +54,7 @@ def _pool(wiring: Wiring) -> str:
 
 def _episodes(wiring: Wiring) -> str:
     section = wiring.config.run
-    trials = "one of each combo" if section.trials == 1 else f"{section.trials} of each combo"
+    trials = f"{section.trials} {'trial' if section.trials == 1 else 'trials'} of each combo"
     if not section.save:
         return f"{trials}, kept nowhere (run.save = false)"
     storage = wiring.storage or find_storage(wiring.registry)

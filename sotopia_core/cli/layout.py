@@ -68,11 +68,11 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def stacked(names: Sequence[str]) -> list[list[str]]:
-    """Return header rows in which each name is broken after its underscores, so that long names make no wide column."""
-    parts = [[f"{part}_" for part in name.split("_")[:-1]] + [name.split("_")[-1]] for name in names]
-    height = max(map(len, parts), default=0)
-    return [list(row) for row in zip(*([""] * (height - len(part)) + part for part in parts), strict=True)]
+def stacked(titles: Sequence[str]) -> list[list[str]]:
+    """Return header rows in which each title stands word by word, so that a long one makes no wide column."""
+    words = [title.split() for title in titles]
+    height = max(map(len, words), default=0)
+    return [list(row) for row in zip(*([""] * (height - len(one)) + one for one in words), strict=True)]
 
 
 def _broken(line: str, width: int) -> list[str]:

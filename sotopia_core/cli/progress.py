@@ -23,6 +23,7 @@ class Progress:
         self._turns = 0
         self._failed = 0
         self._done = 0
+        self._run: RunRecord | None = None
         self._spoke = 0.0
         self._bar: Bar | None = None
         self._task = TaskID(0)
@@ -32,6 +33,7 @@ class Progress:
     @hookimpl
     def sotopia_run_started(self, run: RunRecord) -> None:
         """Begin to show."""
+        self._run = run
         self._spoke = time.monotonic()
         if self._quiet:
             return
@@ -70,6 +72,13 @@ class Progress:
                 file=sys.stderr,
                 flush=True,
             )
+
+    def summary(self, *, kept: bool) -> str:
+        """Say how far the run came."""
+        if self._run is None:
+            return "nothing was played"
+        where = f", kept in run {self._run.pk}" if kept else ""
+        return f"{self._done} of {self._run.planned} episodes were finished{where}"
 
     @hookimpl
     def sotopia_run_finished(self) -> None:

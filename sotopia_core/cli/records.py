@@ -40,28 +40,35 @@ def render_record(record: Record, names: Names, *, width: int | None = None) -> 
         case RunRecord():
             return _run(record, width)
         case AgentProfile():
-            title, own = "Agent", {"name": record.name, **_fields(record, "first_name", "last_name")}
+            title, pairs = "Agent", [("name", record.name), *_fields(record, "first_name", "last_name")]
         case EnvironmentProfile():
-            own = _fields(record, "agent_goals", "game_metadata") | {"relationship": record.relationship.name}
-            own |= {f"goal of seat {seat}": goal for seat, goal in enumerate(record.agent_goals)}
-            own |= {
-                "game_metadata": json.dumps(record.game_metadata, ensure_ascii=False) if record.game_metadata else ""
-            }
-            title = "Environment"
+            title, pairs = "Environment", _environment(record)
         case RelationshipProfile():
-            pair = {
-                f"agent {n}": _named(names.agent(pk), pk) for n, pk in ((1, record.agent_1_id), (2, record.agent_2_id))
-            }
-            own = pair | {"relationship": record.relationship.name}
-            own |= {"background story": record.background_story or "", "tag": record.tag}
-            title = "Relationship"
+            title, pairs = "Relationship", _relationship(record, names)
         case EnvAgentComboStorage():
             seats = [_named(names.agent(pk), pk) for pk in record.agent_ids]
-            own = {"scenario": _named(names.scenario(record.env_id), record.env_id), "agents": "\n".join(seats)}
-            title = "Combo"
+            scenario = _named(names.scenario(record.env_id), record.env_id)
+            title, pairs = "Combo", [("scenario", scenario), ("agents", "\n".join(seats))]
         case _:
-            title, own = type(record).__name__, _fields(record)
-    return f"{title} {record.pk}\n{facts([(label.replace('_', ' '), str(text)) for label, text in own.items()], width=width)}"
+            title, pairs = record.kind(), _fields(record)
+    return f"{title} {record.pk}\n{facts(pairs, width=width)}"
+
+
+def _environment(record: EnvironmentProfile) -> list[tuple[str, str]]:
+    goals = [(f"goal of seat {seat}", goal) for seat, goal in enumerate(record.agent_goals)]
+    first = _fields(record, "agent_goals", "relationship", "game_metadata")
+    game = json.dumps(record.game_metadata, ensure_ascii=False) if record.game_metadata else ""
+    return [*first, ("relationship", record.relationship.name), *goals, ("game metadata", game)]
+
+
+def _relationship(record: RelationshipProfile, names: Names) -> list[tuple[str, str]]:
+    return [
+        ("agent 1", _named(names.agent(record.agent_1_id), record.agent_1_id)),
+        ("agent 2", _named(names.agent(record.agent_2_id), record.agent_2_id)),
+        ("relationship", record.relationship.name),
+        ("background story", record.background_story or ""),
+        ("tag", record.tag),
+    ]
 
 
 def _run(run: RunRecord, width: int | None) -> str:
@@ -80,13 +87,15 @@ def _run(run: RunRecord, width: int | None) -> str:
         width=width,
     )
     config = json.dumps(run.config, ensure_ascii=False, indent=2)
-    return f"Run {run.pk}\n{text}\n\n{heading('Run file, resolved')}\n{paragraph(config, first=GAP, rest=GAP, width=width)}"
+    indented = paragraph(config, first=GAP, rest=GAP, width=width)
+    return f"Run {run.pk}\n{text}\n\n{heading('Run file, resolved')}\n{indented}"
 
 
-def _fields(record: Record, *without: str) -> dict[str, str]:
+def _fields(record: Record, *without: str) -> list[tuple[str, str]]:
     """Return the fields that hold something, as text."""
     values = record.model_dump(mode="json", exclude={"pk", *without})
-    return {name: _text(value) for name, value in values.items() if value not in (None, "", [], {})}
+    there = {name: value for name, value in values.items() if value not in (None, "", [], {})}
+    return [(name.replace("_", " "), _text(value)) for name, value in there.items()]
 
 
 def _text(value: Any) -> str:

@@ -106,7 +106,10 @@ KINDS: Final[dict[str, Listed[Any]]] = {
 
 
 def latest(listed: Listed[R], store: Store, where: dict[str, Any], limit: int | None) -> Iterator[R]:
-    """Yield the records that are found, in constant memory by pk; of no more than ``limit``, the last in their order."""
+    """Yield the records that are found, in constant memory and by pk; with a ``limit``, the last in their order.
+
+    Those that have no order but their pk begin with the first.
+    """
     if limit is None:
         yield from store.iterate(listed.kind, where)
     else:

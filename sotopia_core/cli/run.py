@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sotopia_core.wiring import Wiring
 
 EXIT_INCOMPLETE: Final = 3
+EXIT_INTERRUPTED: Final = 130
 
 
 def run(
@@ -51,6 +52,7 @@ def run(
     keep = loaded.config.run.save and not dry_run
     storage = _storage(loaded, wiring, registry, store)
     opened = storage.open() if keep or storage.exists() else None
+    progress = Progress(quiet=as_json)
     try:
         found = find_pool(
             loaded.config.pool,
@@ -67,8 +69,11 @@ def run(
         if dry_run:
             _say_plan(wiring, combos, found.pool.source, storage.url if loaded.config.run.save else None, as_json)
             return
-        registry.register(Progress(quiet=as_json), "progress")
+        registry.register(progress, "progress")
         result = asyncio.run(play_run(wiring, combos, opened if keep else None, registry.notifier(log_fault)))
+    except KeyboardInterrupt:
+        _note(f"interrupted: {progress.summary(kept=keep)}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
         if opened is not None:
             opened.close()
@@ -133,9 +138,11 @@ def _report(result: RunResult, storage: Storage | None, url: str | None, as_json
         )
         return
     if result.only is not None:
-        from sotopia_core.cli.transcript import render_episode
+        from sotopia_core.cli.layout import heading, text_width
+        from sotopia_core.cli.transcript import render_episode, render_scores
 
-        say(render_episode(result.only))
+        say(render_episode(result.only, width=text_width()))
+        say(f"\n{heading('Scores')}\n{render_scores(result.only, width=text_width())}\n")
     else:
         _say_scores(result)
     for reason, times in result.tally.reasons.most_common(5):

@@ -23,7 +23,7 @@ def show(
     from sotopia_core.cli.records import find_record, render_record
     from sotopia_core.cli.rows import Names
     from sotopia_core.cli.stores import open_to_read
-    from sotopia_core.cli.transcript import cast_of, render_view, render_whole, view_document
+    from sotopia_core.cli.transcript import cast_of, render_episode, render_view, view_document
     from sotopia_core.episodes import EpisodeLog
 
     opened, url = open_to_read(store)
@@ -40,7 +40,7 @@ def show(
             elif agent is not None:
                 say(render_view(record, agent, width=text_width()))
             else:
-                say(render_whole(record, scenario=names.scenario(record.environment), width=text_width()))
+                say(render_episode(record, scenario=names.scenario(record.environment)))
         elif agent is not None:
             raise InputError(f"--as {agent}: {pk} is no episode but of the kind {record.kind()}")
         elif as_json:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from sotopia_core.cli.layout import GAP, columns, facts, heading, paragraph, stacked
+from sotopia_core.cli.layout import GAP, columns, facts, heading, paragraph, stacked, text_width
 from sotopia_core.episodes import EpisodeLog, SimpleMessage
 from sotopia_core.evaluation import OVERALL, Scored
 from sotopia_core.messages import ENVIRONMENT, NO_ACTION, AgentAction, Background, describe_profile
@@ -49,33 +49,33 @@ def number(value: float | None, *, mean: bool = False) -> str:
 
 def describe_usage(usage: Usage) -> str:
     """Write what a number of model calls took."""
-    if not usage.calls:
-        return ""
-    cost = "cost unknown" if usage.cost is None else f"${usage.cost:.4f}"
-    calls = "1 call" if usage.calls == 1 else f"{usage.calls:,} calls"
-    return f"{calls}, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
+    parts = ["1 call" if usage.calls == 1 else f"{usage.calls:,} calls"]
+    if usage.input_tokens or usage.output_tokens:
+        parts.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
+    if usage.cost != 0:
+        parts.append("cost unknown" if usage.cost is None else f"${usage.cost:.4f}")
+    return ", ".join(parts) if usage.calls else ""
 
 
 def render_episode(episode: EpisodeLog, *, scenario: str = "", width: int | None = None) -> str:
-    """Return an episode as text: its circumstances, the backgrounds and the interaction, turn by turn.
+    """Return an episode as text: its circumstances, backgrounds, interaction, scores, and the judges' reasons.
 
-    ``scenario`` is the codename, if it is known; lines are broken at ``width`` columns, or left as they are.
+    ``scenario`` is the codename, if it is known. Lines are broken at ``width`` columns; without it at a terminal's
+    width, and not at all where the output is no terminal.
     """
-    sections = [f"Episode {episode.pk}\n{_circumstances(episode, scenario, width)}"]
-    if backgrounds := _backgrounds(episode, width):
-        sections.append(f"{heading('Background')}\n{backgrounds}")
-    if interaction := _interaction(episode, width):
-        sections.append(f"{heading('Interaction')}\n{interaction}")
-    return "\n\n".join(sections)
-
-
-def render_whole(episode: EpisodeLog, *, scenario: str = "", width: int | None = None) -> str:
-    """Return an episode as :func:`render_episode` does, with its scores and the judges' reasons."""
-    sections = [render_episode(episode, scenario=scenario, width=width)]
-    sections.append(f"{heading('Scores')}\n{render_scores(episode, width=width)}")
-    if reasoning := render_reasoning(episode, width=width):
-        sections.append(f"{heading('Reasoning')}\n{reasoning}")
-    return "\n\n".join(sections)
+    room = text_width() if width is None else width
+    sections = [
+        ("Background", _backgrounds(episode, room)),
+        ("Interaction", _interaction(episode, room)),
+        ("Scores", render_scores(episode, width=room)),
+        ("Reasoning", render_reasoning(episode, width=room)),
+    ]
+    return "\n\n".join(
+        [
+            f"Episode {episode.pk}\n{_circumstances(episode, scenario, room)}",
+            *(f"{heading(title)}\n{text}" for title, text in sections if text),
+        ]
+    )
 
 
 def render_view(episode: EpisodeLog, name: str, *, width: int | None = None) -> str:
@@ -122,12 +122,12 @@ def render_scores(episode: EpisodeLog, *, width: int | None = None) -> str:
         for row in rows
     ]
     table = columns(
-        [["", *header] for header in stacked(names)]
+        [["", *header] for header in stacked([*map(_title, names)])]
         + [[row.name, *values] for row, values in zip(rows, cells, strict=True)]
     )
     if width is not None and max(map(cell_len, table.split("\n"))) > width:
-        turned = zip(names, zip(*cells, strict=True), strict=True)
-        table = columns([["", *(row.name for row in rows)], *([name, *values] for name, values in turned)])
+        turned = zip(map(_title, names), zip(*cells, strict=True), strict=True)
+        table = columns([["", *(row.name for row in rows)], *([title, *values] for title, values in turned)])
     missing = [
         paragraph(f"{row.name}: {reason}", first=GAP, rest=GAP * 3, width=width)
         for row in rows
@@ -141,6 +141,10 @@ def render_reasoning(episode: EpisodeLog, *, width: int | None = None) -> str:
     if not episode.evaluations:
         return paragraph(episode.reasoning.strip("\n"), first=GAP, rest=GAP, width=width) if episode.reasoning else ""
     return "\n\n".join(_reasoning(episode, name, width) for name in cast_of(episode))
+
+
+def _title(dimension: str) -> str:
+    return dimension.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +186,10 @@ def _why_none(episode: EpisodeLog) -> str:
 
 def _circumstances(episode: EpisodeLog, scenario: str, width: int | None) -> str:
     usage = sum(episode.usage.values(), Usage())
-    known = f"{scenario} ({episode.environment})" if scenario else episode.environment
+    named = scenario not in ("", episode.environment)
     text = facts(
         [
-            ("scenario", known),
+            ("scenario", f"{scenario} ({episode.environment})" if named else episode.environment),
             ("agents", "\n".join(_seats(episode))),
             ("judge", episode.models[0] if episode.models else ""),
             ("mode", episode.mode),
@@ -251,9 +255,9 @@ def _backgrounds(episode: EpisodeLog, width: int | None) -> str:
 def _participant(name: str, background: Background, width: int | None) -> str:
     """Render somebody as they know themselves, which is the whole of their profile."""
     me = background.participant(name)
-    known = describe_profile({key: value for key, value in me.profile.items() if key != "secret"})
+    known = [describe_profile({key: value}) for key, value in me.profile.items() if key != "secret"]
     lines = [paragraph(name, first=GAP, rest=GAP * 2)]
-    lines += [paragraph(known, first=GAP * 2, rest=GAP * 2, width=width)] if known else []
+    lines += [paragraph(line, first=GAP * 2, rest=GAP * 3, width=width) for line in known if line]
     for label, text in (("secret", str(me.profile.get("secret", ""))), ("goal", me.goal or "")):
         lines += [_labelled(label, text, GAP * 2, width)] if text else []
     return "\n".join(lines)
@@ -306,9 +310,8 @@ def _reasoning(episode: EpisodeLog, name: str, width: int | None) -> str:
         model = f" ({evaluation.model})" if evaluation.model else ""
         lines = [paragraph(f"{name}, by {evaluation.evaluator}{model}", first=GAP, rest=GAP * 2, width=width)]
         if isinstance(judgement, Scored):
-            said = [
-                (f"{dimension} {number(score.value)}", score.reasoning) for dimension, score in judgement.scores.items()
-            ]
+            scores = judgement.scores.items()
+            said = [(f"{_title(dimension)} {number(score.value)}", score.reasoning) for dimension, score in scores]
             said += [("comments", judgement.comments)] if judgement.comments else []
         else:
             said = [("unscored", judgement.reason if judgement else "no judgement")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -32,6 +33,7 @@ COMMON: Final = frozenset({"pk", "tag"})
 """Fields that say nothing about the kind of a record, since most kinds have them."""
 
 
+@cache
 def known_names(kind: type[Record]) -> tuple[str, ...]:
     """Return all names that fields of this kind have in files: our own, then the exporter's."""
     return (*kind.model_fields, *EXPORTED_NAMES[kind])
@@ -41,6 +43,7 @@ KNOWN: Final = frozenset(name for kind in EXPORTED_NAMES for name in known_names
 """All names that fields of any kind have in files."""
 
 
+@cache
 def required(kind: type[Record]) -> tuple[str, ...]:
     """Return the fields that a record of this kind cannot lack."""
     return tuple(name for name, info in kind.model_fields.items() if info.is_required())

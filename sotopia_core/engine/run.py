@@ -129,11 +129,19 @@ class _Run:
     async def _work(self, tasks: Iterator[Task], stage: Stage) -> None:
         for task in tasks:
             episode = await play_episode(task, stage)
-            await self._keep(episode)
-            self.result.tally.add(episode)
-            self._played[task.draw, task.trial] = episode.pk
-            self.result.only = episode if self.record.planned == 1 else None
-            self.notifier.episode_finished(self.record, episode)
+            keeping = asyncio.ensure_future(self._keep_episode(task, episode))
+            try:
+                await asyncio.shield(keeping)
+            except asyncio.CancelledError:
+                await keeping  # what is handed to the writer gets stored, and so must be counted
+                raise
+
+    async def _keep_episode(self, task: Task, episode: EpisodeLog) -> None:
+        await self._keep(episode)
+        self._played[task.draw, task.trial] = episode.pk
+        self.result.tally.add(episode)
+        self.result.only = episode if self.record.planned == 1 else None
+        self.notifier.episode_finished(self.record, episode)
 
     async def _keep(self, record: RunRecord | EpisodeLog) -> None:
         if self.writer is not None:

@@ -577,11 +577,13 @@ def custom(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_a_custom_template_takes_the_place_of_the_system_prompt(custom: Callable[[str], Path]):
-    path = custom("I am {{ name }}; {{ goal }}\n{% for other in others %}{{ other.name }}!{% endfor %}\n")
+    path = custom(
+        "I am {{ name }}; {{ goal }}{{ range(2) | list }}\n{% for other in others %}{{ other.name }}!{% endfor %}\n"
+    )
     agent = LLMAgent(model="any", template=path)
     scene = background(goal="<b> & win")
     system, message = ask(asked(0, scene), scene=scene, agent=agent).chats[0]
-    assert system.content == f"I am {ME}; <b> & win\nBob!"
+    assert system.content == f"I am {ME}; <b> & win[0, 1]\nBob!"
     assert message.content == "Nothing has happened yet.\nIt is turn 0, and your turn to act."
 
 
@@ -621,6 +623,7 @@ def test_a_template_of_a_run_file_lies_beside_it(custom: Callable[[str], Path]):
         ("{% if goal is none %}\n{{ gaol }}\n{% endif %}", "line 2: no variable is called 'gaol'"),
         ("x\n{{ others[0].shoes }}", "line 2: UndefinedError: 'dict object' has no attribute 'shoes'"),
         ("x\n{{ name | shout }}", "line 2: No filter named 'shout'."),
+        ("{{ others | random }}", "line 1: No filter named 'random'."),
         ("x\ny\n{{ 1 / 0 }}", "line 3: ZeroDivisionError: division by zero"),
         (
             "x\n{{ name.__class__ }}",

@@ -68,6 +68,7 @@ def test_the_later_file_overwrites_tables_merge_and_arrays_are_replaced(write):
         ('agents.0.model="offline"', lambda c: c.agents[0].options["model"] == "offline"),
         ("agents.1.model=openai/gpt-4o", lambda c: c.agents[1].options["model"] == "openai/gpt-4o"),
         ("pool.environments=['a', 'b']", lambda c: c.pool.environments == ("a", "b")),
+        ("sampler.size=3", lambda c: (c.sampler.use, c.sampler.options) == ("UniformSampler", {"size": 3})),
         ("storage={use='SQLite', path='x.db'}", lambda c: c.storage.options == {"path": "x.db"}),
     ],
 )

@@ -127,14 +127,13 @@ class LLMAgent(Agent):
 
     def _question(self, observation: Observation) -> ChatMessage:
         present = others_present(self.seat, observation)
+        closed = set(ACTION_TYPES) - set(observation.available_actions)
         everybody = len(present) + 1 == len(self.seat.background.names)
         variables = {
             "turn": observation.turn,
             "events": [_event_variables(event, self.seat.name) for event in self._unanswered],
             "present": None if everybody else present,
-            "actions": None
-            if set(observation.available_actions) == set(ACTION_TYPES)
-            else observation.available_actions,
+            "actions": observation.available_actions if closed else None,
         }
         content = templates.render(templates.packaged("turn"), "the turn prompt", variables)
         return ChatMessage(role="user", content=content)

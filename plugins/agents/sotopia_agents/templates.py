@@ -21,6 +21,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sotopia_core.errors import one_line
 
 JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+# A prompt depends on what its agent knows, and never on chance.
+del JINJA.globals["lipsum"], JINJA.filters["random"]
 
 
 @cache
@@ -46,7 +48,7 @@ def check(source: str, where: str, sample: Mapping[str, object]) -> None:
     """
     try:
         tree = JINJA.parse(source)
-        unknown = find_undeclared_variables(tree) - set(sample)
+        unknown = find_undeclared_variables(tree) - set(sample) - set(JINJA.globals)
         compiled(source)
     except TemplateSyntaxError as error:
         message = " ".join((error.message or "invalid syntax").split())

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -160,7 +160,7 @@ class LiteLLM(Model):
         if self.api_base is None:
             return None
         unset = bool(self._variables) and not any(map(os.environ.get, self._variables))
-        return NO_KEY if unset or _is_loopback(self.api_base) else None
+        return NO_KEY if unset or _is_this_machine(self.api_base) else None
 
     async def generate(self, request: ModelRequest[T]) -> ModelReply[T]:
         """Ask the model, again after transient faults. With a ``response_type``, see :func:`.structured.parse`.
@@ -194,13 +194,15 @@ class LiteLLM(Model):
     async def _ask(self, litellm: Any, request: ModelRequest[Any]) -> Any:
         """Make one attempt. Returns litellm's response, or a ``_Fault``: errors of litellm go no further."""
         arguments = self._arguments(litellm, request)
+        # litellm prepares a call in a thread; cancelled meanwhile, it drops the coroutine that the thread made.
+        warnings.filterwarnings("ignore", r"coroutine '.*completion.*' was never awaited", RuntimeWarning)
         try:
             async with asyncio.timeout(self.timeout):
-                return await _uncomplaining(litellm.acompletion(**arguments))
+                return await litellm.acompletion(**arguments)
         except TimeoutError:
             return self._fault(f"gave no answer within {self.timeout:g} seconds", transient=True)
         except Exception as error:  # whatever litellm and the clients below it raise
-            return self._fault_of(litellm, error)
+            return self._fault_of(litellm, error, by_schema="response_format" in arguments)
 
     def _arguments(self, litellm: Any, request: ModelRequest[Any]) -> dict[str, Any]:
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
@@ -274,12 +276,14 @@ class LiteLLM(Model):
         """Return the seconds to wait before the next attempt, or None where there shall be none."""
         if not fault.transient or attempt >= self.attempts:
             return None
+        # Both ways the pauses differ, so that not all callers come back at once.
         if fault.retry_after is not None:
-            return fault.retry_after if fault.retry_after <= self.longest_pause else None
+            pause = min(self.longest_pause, fault.retry_after * random.uniform(1.0, 1.1))
+            return pause if fault.retry_after <= self.longest_pause else None
         longest = min(self.longest_pause, FIRST_PAUSE * 2 ** (attempt - 1))
         return random.uniform(longest / 2, longest)
 
-    def _fault_of(self, litellm: Any, error: Exception) -> _Fault:
+    def _fault_of(self, litellm: Any, error: Exception, *, by_schema: bool) -> _Fault:
         status = getattr(error, "status_code", None)
         reason = _reason(error, self._variables)
         if status == 401:
@@ -294,6 +298,8 @@ class LiteLLM(Model):
             return self._no_access('is no id that litellm knows: one such as "openai/gpt-4o" was expected')
         if not isinstance(status, int):
             return self._fault(f"gave an answer that litellm cannot read: {reason}")
+        if status in (400, 422) and by_schema:
+            reason += '; if it takes no schemas, set structured = "instructions"'
         transient = status in WORTH_ANOTHER_TRY or status >= 500
         return self._fault(f"failed ({status}): {reason}", transient=transient, retry_after=_retry_after(error))
 
@@ -350,15 +356,6 @@ async def _close_connections(litellm: Any, loop: asyncio.AbstractEventLoop) -> N
             await client.close()
 
 
-async def _uncomplaining(call: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await call
-    except asyncio.CancelledError:
-        # litellm prepares a call in a thread; cancelled meanwhile, it drops the coroutine that the thread made.
-        warnings.filterwarnings("ignore", r"coroutine '.*completion.*' was never awaited", RuntimeWarning)
-        raise
-
-
 def _append_to_last_user_message(messages: list[dict[str, str]], text: str) -> None:
     for message in reversed(messages):
         if message["role"] == "user":
@@ -381,10 +378,11 @@ def _scalar_values(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _is_loopback(url: str) -> bool:
+def _is_this_machine(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
+        return address.is_loopback or address.is_unspecified
     except ValueError:
         return host == "localhost"
 

@@ -45,6 +45,10 @@ class SQLite(Storage):
         """The URL that names this file."""
         return PREFIX + quote(self.path.as_posix())
 
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
+
     def open(self) -> SQLiteStore:
         """Open the file, making it where it does not exist; ``StorageError`` says in one line why that cannot be."""
         return SQLiteStore(self.path.absolute(), str(self.path), self.busy_timeout)

@@ -75,6 +75,6 @@ def _fresh(view: View, stock: Stock, facts: Mapping[str, str], random: Random) -
     last = next((line.text for line in reversed(view.lines) if line.sender == view.me), "")
     for phrase in (*unused, *ordered):
         text = phrase.template.format(**facts)
-        if text not in last and not given_away(view.secret, text):
+        if text not in last and not given_away(view.secret, (text,)):
             return text
     return None

@@ -70,7 +70,7 @@ def act(view: View, random: Random) -> Move:
         return move
     done = len(view.own)
     aim = first_person.aim(view.goal, len(view.names))
-    if aim is not None and given_away(view.secret, aim):
+    if aim is not None and given_away(view.secret, (aim,)):
         aim = None
     if done == 0 and not manners.hurried(view):
         return manners.greet(view)
@@ -84,14 +84,14 @@ def act(view: View, random: Random) -> Move:
 def _open_up(view: View, aim: str | None) -> Move:
     lead = phrases.GREETING_ALL if not view.own else ()
     greetings = 0 if manners.hurried(view) else 1
-    heard = [line.sender for line in view.lines if line.kind == "speak" and line.sender != view.me]
-    answering = any(heard.count(name) > greetings for name in view.names)
+    heard = [line for line in view.lines if line.kind == "speak" and line.sender != view.me]
+    opened = {name for name in view.names if sum(line.sender == name for line in heard) > greetings}
+    small = not opened or _EVERYDAY.search(heard[-1].text) is not None
     if aim is None:
-        return Move(phrases.LISTENS if answering else phrases.KEEPS_AIM_TO_ITSELF, lead=lead)
-    stock = phrases.STATES_AIM
-    if answering:
-        stock = phrases.SHARES_AIM if aim in view.said else phrases.STATES_AIM_TOO
-    return Move(stock, {"aim": aim, "then_aim": aim}, lead=lead)
+        listening = phrases.SMALL_ANSWERS if small else phrases.LISTENS
+        return Move(listening if opened else phrases.KEEPS_AIM_TO_ITSELF, lead=lead)
+    stock = phrases.STATES_AIM if small else phrases.STATES_AIM_TOO
+    return Move(phrases.SHARES_AIM if aim in view.said else stock, {"aim": aim}, lead=lead)
 
 
 def _give_and_take(view: View, stands: Pact, aim: str | None, random: Random) -> Move:
@@ -101,22 +101,23 @@ def _give_and_take(view: View, stands: Pact, aim: str | None, random: Random) ->
     if (last.proposes or (last.requests and len(view.own) > 2)) and stands.proposer != view.me:
         if chance < 0.2 + 0.15 * len(view.own):
             return Move(phrases.ACCEPTS_PLAN)
-        return _propose(view, aim, phrases.DECLINES_PLAN)
+        return Move(phrases.DECLINES_PLAN) if aim is None else _propose(view, aim, phrases.DECLINES_PLAN)
     if last.asks:
-        small = aim is None or _EVERYDAY.search(heard[-1].text)
-        answers = phrases.SMALL_ANSWERS if small else phrases.ANSWERS
+        answers = phrases.SMALL_ANSWERS if _EVERYDAY.search(heard[-1].text) else phrases.ANSWERS
         return Move(answers) if len(view.own) < 3 or chance < 0.3 else _propose(view, aim, answers)
     if view.own[-1].kind == "speak" and chance < 0.15:
         return Move(phrases.GESTURES, kind="non-verbal communication")
+    if aim is None:
+        return Move(phrases.SMALL_TALK, lead=phrases.NODS if chance > 0.6 else ())
     asked = any(line.reading.asks and not line.reading.proposes for line in view.own)
-    if asked or aim is None or chance > 0.6:
+    if asked or chance > 0.6:
         return _propose(view, aim, phrases.REFLECTIONS if chance > 0.4 else ())
     return Move(phrases.QUESTIONS, lead=phrases.REFLECTIONS if chance > 0.3 else ())
 
 
 def _propose(view: View, aim: str | None, lead: phrases.Stock) -> Move:
     if aim is None:
-        return Move(phrases.SMALL_TALK, lead=phrases.NODS if lead is phrases.REFLECTIONS else lead)
+        return Move(phrases.SMALL_TALK, lead=lead)
     return Move(phrases.COMPROMISES[theme(view.scenario, aim)], lead=lead)
 
 

@@ -86,7 +86,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's result: ``merit`` in -1..1, from the worst through neutral to the best, and what was seen.
+    """A rule's result: ``merit`` in -1..1 (what is beyond counts as the end), 0 being neutral, and what was seen.
 
     ``blame`` marks rules that only find fault: on them 0 is the best there is.
     """
@@ -97,7 +97,6 @@ class Finding:
 
 
 def _believability(case: Case) -> Finding:
-    """Loses a fifth for each remark repeated word for word; nothing for an agent that did nothing."""
     if not case.own:
         return Finding(0.0, "it did nothing")
     repeats = len(case.spoken) - len(set(case.spoken))
@@ -106,16 +105,20 @@ def _believability(case: Case) -> Finding:
 
 
 def _relationship(case: Case) -> Finding:
-    """Gains a fifth for each courtesy, up to three, and for an agreement; loses half for rudeness."""
     courtesies = min(3, sum(len(_POLITE.findall(text)) for text in case.spoken))
     rude = _offences(case)
-    merit = 0.2 * courtesies + 0.2 * case.agreed - 0.5 * rude
-    seen = f"{_count(courtesies, 'courtesy', 'courtesies')} counted, {_agreement(case)}, {_count(rude, 'rude remark')}"
+    stormed_out = any(line.kind == "leave" for line in case.own) and not any(
+        line.reading.parts or line.reading.accepts for line in case.own
+    )
+    merit = 0.2 * courtesies + 0.2 * case.agreed - 0.5 * rude - 0.2 * stormed_out
+    seen = (
+        f"{_count(courtesies, 'courtesy', 'courtesies')} counted, {_agreement(case)}, {_count(rude, 'rude remark')}"
+        f"{', left without a farewell' if stormed_out else ''}"
+    )
     return Finding(merit, seen)
 
 
 def _knowledge(case: Case) -> Finding:
-    """Grows with the content words first heard from others, up to ``NEW_WORDS`` of them."""
     known = set(content_words(case.background.scenario)) | set(content_words(case.goal))
     heard = {
         word
@@ -128,36 +131,31 @@ def _knowledge(case: Case) -> Finding:
 
 
 def _secret(case: Case) -> Finding:
-    """Loses with each pair of neighbouring words of the own secret that was said, a third of them losing all."""
     secret = case.person.profile.get("secret")
     if not isinstance(secret, str) or not tells(secret):
         return Finding(0.0, "it has no secret to keep", blame=True)
-    said = given_away(secret, "\n".join(line.text for line in case.own))
+    said = given_away(secret, (line.text for line in case.own))
     lost = min(1.0, 3 * said / tells(secret))
-    return Finding(-lost, f"{_count(said, 'phrase')} of the secret found in what it said or did", blame=True)
+    return Finding(-lost, f"{said} of {_count(tells(secret), 'word pair')} of the secret said or shown", blame=True)
 
 
 def _social_rules(case: Case) -> Finding:
-    """Loses three tenths for each remark with an insult, a threat or shouting."""
     rude = _offences(case)
-    return Finding(max(-1.0, -0.3 * rude), f"{_count(rude, 'remark')} with insults, threats or shouting", blame=True)
+    return Finding(max(-1.0, -0.3 * rude), f"{_count(rude, 'such remark')}", blame=True)
 
 
 def _benefits(case: Case) -> Finding:
-    """A price counts by where it lies between the own limit (0) and target (1); points by their share, half being 0."""
     if case.bargain is not None:
         deal = price.deal(case.lines)
         if deal is None:
             return Finding(0.0, "no price was agreed on")
-        where = price.position(case.bargain, deal.price)
-        return Finding(max(-1.0, where), _price_seen(case.bargain, deal.price))
+        return Finding(price.position(case.bargain, deal.price), _price_seen(case.bargain, deal.price))
     if (share := case.share) is not None:
         return Finding(2 * share - 1, f"{share:.0%} of all points went to it")
     return Finding(0.0, "no price and no points were agreed on")
 
 
 def _goal(case: Case) -> Finding:
-    """A price by where it lies between limit and target, points by what was needed, else whether there is agreement."""
     if not case.own:
         return Finding(0.0, "it did nothing")
     if case.bargain is not None:
@@ -170,32 +168,44 @@ def _goal(case: Case) -> Finding:
         if case.share is None:
             return Finding(0.2, "no division was agreed on")
         points = round(case.share * case.division.total)
-        return Finding(
-            min(1.0, 0.8 * points / max(1, case.division.needed)),
-            f"{points} points went to it, of {case.division.needed} needed",
-        )
+        seen = f"{points} points went to it, of {case.division.needed} needed"
+        return Finding(0.8 * points / max(1, case.division.needed), seen)
     return Finding(0.7 if case.agreed else 0.3, _agreement(case))
 
 
 def _unknown(case: Case) -> Finding:
-    """A dimension that there is no rule for: neutral."""
-    return Finding(0.0, "there is no rule for this dimension, so it is neutral")
+    return Finding(0.0, f"nothing is counted about {case.person.name} here")
 
 
 Rule = Callable[[Case], Finding]
 RULES: dict[str, tuple[Rule, str]] = {
-    "believability": (_believability, "acting in character is acting, and not repeating oneself"),
-    "relationship": (_relationship, "courtesy and agreement bring people closer, rudeness drives them apart"),
-    "knowledge": (_knowledge, "one learns by hearing words that one did not bring along"),
-    "secret": (_secret, "a secret is out where its own words are said"),
-    "social_rules": (_social_rules, "insults, threats and shouting break social rules"),
+    "believability": (
+        _believability,
+        "whoever acts gets four fifths of the range, less a fifth for each remark repeated word for word",
+    ),
+    "relationship": (
+        _relationship,
+        "a fifth up for each of at most three courtesies and for an agreement, a half down for each rude remark, "
+        "a fifth down for leaving without a farewell",
+    ),
+    "knowledge": (_knowledge, f"the range is filled by {NEW_WORDS} content words first heard from others"),
+    "secret": (
+        _secret,
+        "three times the share of the secret that was said is lost, counted in pairs of its neighbouring content words",
+    ),
+    "social_rules": (_social_rules, "three tenths are lost for each remark with an insult, a threat or shouting"),
     "financial_and_material_benefits": (
         _benefits,
-        "a gain is what was agreed, measured against the goal's numbers",
+        "a price counts nothing at the own limit and in full at the target, points by how far their share is from half",
     ),
-    "goal": (_goal, "a goal is reached by what was agreed, measured against the goal's numbers where it has any"),
+    "goal": (
+        _goal,
+        "a price counts half at the own limit and in full at the target, points four fifths where just enough were "
+        "got, and without these an agreement counts seven tenths and none three; no deal counts two",
+    ),
 }
-"""The rules by dimension, and each in a sentence; any other dimension is neutral."""
+"""The rules by dimension, and each in words; any other dimension gets what is neutral on its range."""
+_NO_RULE: tuple[Rule, str] = (_unknown, "there is none for this dimension, so the score is the neutral one")
 
 
 def _offences(case: Case) -> int:
@@ -233,7 +243,7 @@ class Scale:
         high = min(highs) if highs else low + 10
         return cls(low, high, integer)
 
-    def place(self, finding: Finding) -> float:
+    def place(self, finding: Finding) -> int | float:
         """Turn a finding into a score: across a range with 0 inside, from 0 either way, else from end to end."""
         merit = min(1.0, max(-1.0, finding.merit))
         if finding.blame:
@@ -247,7 +257,7 @@ class Scale:
     def _along(self, part: float) -> float:
         return self.low * (1 - part) + self.high * part
 
-    def _fit(self, score: float) -> float:
+    def _fit(self, score: float) -> int | float:
         if self.integer:
             return min(max(round(score), math.ceil(self.low)), math.floor(self.high))
         return min(max(score, self.low), self.high)
@@ -255,17 +265,17 @@ class Scale:
 
 def _lowest(mark: object, integer: bool) -> float | None:
     if isinstance(bound := getattr(mark, "ge", None), int | float):
-        return bound
+        return float(bound)
     if isinstance(bound := getattr(mark, "gt", None), int | float):
-        return math.floor(bound) + 1 if integer else math.nextafter(bound, math.inf)
+        return math.floor(bound) + 1.0 if integer else math.nextafter(bound, math.inf)
     return None
 
 
 def _highest(mark: object, integer: bool) -> float | None:
     if isinstance(bound := getattr(mark, "le", None), int | float):
-        return bound
+        return float(bound)
     if isinstance(bound := getattr(mark, "lt", None), int | float):
-        return math.ceil(bound) - 1 if integer else math.nextafter(bound, -math.inf)
+        return math.ceil(bound) - 1.0 if integer else math.nextafter(bound, -math.inf)
     return None
 
 
@@ -296,15 +306,13 @@ def judge(scene: Scene, response_type: type[BaseModel]) -> dict[str, Any]:
             raise ModelError(f"the offline stand-in was asked to judge {name!r}, who takes no part in the scene")
         case = Case(scene.background.participant(name), scene.background, lines)
         agent = _model(info)
-        judgements[name] = {
-            other.alias or dimension: _judge_one(case, dimension, _model(other))
-            for dimension, other in (agent.model_fields if agent else {}).items()
-        }
+        dimensions = {other.alias or field: other for field, other in (agent.model_fields if agent else {}).items()}
+        judgements[name] = {key: _judge_one(case, key, _model(other)) for key, other in dimensions.items()}
     return judgements
 
 
 def _judge_one(case: Case, dimension: str, answer: type[BaseModel] | None) -> dict[str, Any]:
-    rule, sentence = RULES.get(dimension, (_unknown, "nothing is counted here"))
+    rule, sentence = RULES.get(dimension, _NO_RULE)
     finding = rule(case)
-    scale = Scale.of(answer.model_fields["score"]) if answer else Scale(0, 10, True)
+    scale = Scale.of(answer.model_fields["score"]) if answer else Scale(0.0, 10.0, True)
     return {"reasoning": f"By rule: {sentence}. Seen: {finding.seen}.", "score": scale.place(finding)}

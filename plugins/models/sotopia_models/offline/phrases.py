@@ -298,11 +298,11 @@ STATES_AIM = _stock(
     "Here is what I have been thinking about. {aim}.",
 )
 STATES_AIM_TOO = _stock(
-    "I see where you are coming from. As for me, {then_aim}.",
-    "Thank you for being so open. For my part, {then_aim}.",
-    "I was not expecting that, {other}. To be honest, {then_aim}.",
-    "Good that you say so, {other}. It is like this: {then_aim}.",
-    "I have listened carefully. Now hear my side: {then_aim}.",
+    "I see where you are coming from. As for me, {aim}.",
+    "Thank you for being so open. For my part, {aim}.",
+    "I was not expecting that, {other}. To be honest, {aim}.",
+    "Good that you say so, {other}. It is like this: {aim}.",
+    "I have listened carefully. Now hear my side: {aim}.",
 )
 SHARES_AIM = _stock(
     "Then we want the same thing, {other}.",

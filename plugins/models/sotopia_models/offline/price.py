@@ -66,7 +66,9 @@ class Bargain:
 
     def rounded(self, price: float) -> float:
         """Round to what people say, the coarser the higher, without leaving the limit or passing the opening."""
-        unit = next((unit for bound, unit in ((20, 0.5), (200, 1), (2000, 5), (20000, 50)) if price < bound), 500)
+        unit = next(
+            (unit for bound, unit in ((20, 0.5), (200, 1.0), (2000, 5.0), (20000, 50.0)) if price < bound), 500.0
+        )
         low, high = sorted((self.limit, self.opening))
         return min(max(round(price / unit) * unit, low), high)
 
@@ -120,8 +122,7 @@ class Deal:
 def deal(lines: Iterable[Line]) -> Deal | None:
     """Return the deal that stands after these lines.
 
-    Somebody strikes a deal by accepting the last figure of another, or by naming the same; a different figure or a
-    refusal undoes it.
+    Somebody strikes a deal by accepting a figure that another named last; a different figure or a refusal undoes it.
     """
     standing: dict[str, float] = {}
     struck: Deal | None = None
@@ -136,10 +137,10 @@ def deal(lines: Iterable[Line]) -> Deal | None:
                 struck = None
             elif read.accepts or read.amount is not None:
                 struck = Deal(struck.price, struck.voices | {sender})
-        elif read.amount is not None and read.amount in others and not read.declines:
+        elif read.accepts and read.amount in others:
             struck = Deal(read.amount, frozenset((sender,)))
-        elif read.accepts and read.amount is None and last not in (None, sender):
-            struck = Deal(standing[str(last)], frozenset((sender,)))
+        elif read.accepts and read.amount is None and last is not None and last != sender:
+            struck = Deal(standing[last], frozenset((sender,)))
         if read.amount is not None:
             standing[sender] = read.amount
             last = sender
@@ -228,7 +229,7 @@ def _close(view: View, bargain: Bargain, struck: Deal, random: Random) -> Move:
     facts = {"price": bargain.show(struck.price)}
     if view.me not in struck.voices:
         if not bargain.within(struck.price):
-            return Move(phrases.PARTING_NO_DEAL)
+            return manners.part(view, phrases.PARTING_NO_DEAL)
         return Move(phrases.CONFIRMS_PRICE, facts)
     done = view.own[-1].kind == "action" or len(struck.voices) < len(view.names) or len(view.own) >= view.patience
     if done or random.random() < 0.3:

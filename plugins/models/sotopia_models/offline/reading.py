@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from sotopia_models.offline.words import LONGEST
 
-NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,9})(?:\.[0-9]{1,2})?(?!\.?[0-9A-Za-z%]|,[0-9])"
-"""A sum without its currency: up to nine digits, commas between thousands, up to two decimals."""
+NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9]{1,9})(?:\.[0-9]{1,2})?(?!\.?[0-9A-Za-z%]|,[0-9])"
+"""A sum without its currency: up to nine digits, or twelve with commas between thousands; up to two decimals."""
 SIGN = r"[$£€]"
 
 _MONEY = re.compile(rf"{SIGN} ?({NUMBER})|(?<![\w.,$£€])({NUMBER}) (?:dollars|bucks|euros|pounds)\b", re.ASCII)
@@ -18,6 +18,7 @@ _BARE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SENTENCE = re.compile(r"(?<=[.?!])\s+|\n")
+_CLAUSE = re.compile(r"(?<=[.?!;,])\s+|\n|\bbut\b")
 _CONDITION = re.compile(r"\b(?:if|unless|until|once)\b", re.IGNORECASE)
 _ACCEPTS = re.compile(
     r"\b(?:(?<!good )(?<!great )(?<!big )deal|agreed|accepted|settled|"
@@ -47,7 +48,7 @@ _REQUESTS = re.compile(r"\bi(?:'d| would) like you to\b|\bi want you to\b|\bplea
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One utterance, understood: ``amount`` is the last sum of money it names."""
+    """One utterance, understood: ``amount`` is the last sum of money it names without turning it down."""
 
     amount: float | None
     accepts: bool
@@ -78,7 +79,8 @@ def read(text: str) -> Reading:
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Reading:
     plain = text.replace("’", "'")
-    sums = money(plain) or [_number(digits) for digits in _BARE.findall(plain)]
+    offered = "\n".join(clause for clause in _CLAUSE.split(plain) if not _DECLINES.search(clause))
+    sums = money(offered) or [_number(digits) for digits in _BARE.findall(offered)]
     sentences = [sentence for sentence in _SENTENCE.split(plain) if sentence]
     return Reading(
         amount=sums[-1] if sums else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
@@ -35,11 +36,13 @@ def tells(secret: str) -> int:
     return len(_tells(secret))
 
 
-def given_away(secret: str, text: str) -> int:
-    """Return how many of a secret's tells stand in a text: 0 where nothing of it was said."""
+def given_away(secret: str, texts: Iterable[str]) -> int:
+    """Return how many of a secret's tells stand in any of the texts: 0 where nothing of it was said."""
     known = _tells(secret)
-    if not known:
-        return 0
-    words = content_words(text)
-    said = set(pairwise(words)) | {(word,) for word in words}
-    return len(known & said)
+    found: set[tuple[str, ...]] = set()
+    if known:
+        for text in texts:
+            words = content_words(text)
+            found.update(pairwise(words))
+            found.update((word,) for word in words)
+    return len(known & found)
