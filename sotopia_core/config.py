@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from sotopia_core.errors import ConfigError
 from sotopia_core.evaluation import MissingRule
@@ -19,6 +19,7 @@ from sotopia_core.visibility import Mode
 from sotopia_core.wording import explain
 
 Key = tuple[str | int, ...]
+WholeNumber = Annotated[int, Strict()]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -27,9 +28,9 @@ class RunSection(Value):
 
     name: Name = Field(default="run", description="How lists and messages call the run")
     tag: str = Field(default="", description="Kept with every episode, to find them by")
-    seed: int = Field(default=0, description="Root of every random generator")
-    trials: int = Field(default=1, ge=1, description="Repetitions of each combo")
-    concurrency: int = Field(default=20, ge=1, description="Episodes in play at one time")
+    seed: WholeNumber = Field(default=0, description="Root of every random generator")
+    trials: WholeNumber = Field(default=1, ge=1, description="Repetitions of each combo")
+    concurrency: WholeNumber = Field(default=20, ge=1, description="Episodes in play at one time")
     mode: Mode = Field(default="standard", description="What agents are told of each other")
     relationships: Literal["scenario", "stored"] = Field(
         default="scenario", description="Whether the scenario or the stored RelationshipProfile says who knows whom"
@@ -38,7 +39,7 @@ class RunSection(Value):
         default=ACTION_TYPES, min_length=1, description="What an agent in turn may do"
     )
     missing: MissingRule = Field(default="strict", description="What a missing judge or dimension does to an average")
-    save: bool = Field(default=True, description="false: play, print, keep nothing")
+    save: Annotated[bool, Strict()] = Field(default=True, description="false: play, print, keep nothing")
 
 
 class ComponentTable(BaseModel):

@@ -258,7 +258,9 @@ class Agent(Component):
         return self._seat
 
     def bind(self, seat: Seat) -> None:
-        """Take a seat. Called by the kernel, once, before turn 0."""
+        """Take a seat. Called by the kernel, once, before turn 0; ``ValueError`` where one is taken already."""
+        if self._seat is not None:
+            raise ValueError(f"this {type(self).__name__} sits as {self._seat.name} already; make one for each seat")
         self._seat = seat
 
     @property
@@ -272,7 +274,11 @@ class Agent(Component):
         """Decide what to do upon an observation in which ``observation.in_turn`` holds."""
 
     async def observe(self, observation: Observation) -> None:
-        """Take note of an observation while out of turn."""
+        """Take note of an observation without being asked to act: out of turn, or at the end."""
+
+    async def replay(self, observation: Observation, action: AgentAction) -> None:
+        """Take note of having been asked and having acted so. On resume, called in place of ``aact``."""
+        await self.observe(observation)
 
     async def aclose(self) -> None:
         """Give back what was opened, at the end of the episode."""

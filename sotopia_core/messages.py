@@ -52,9 +52,9 @@ class Event(Value):
     action: AgentAction
 
     def to_natural_language(self) -> str:
-        """Render the event with its sender, and its recipients when it was not public."""
+        """Render the event with its sender, and its recipients when it was not public; both before any words."""
         whom = f" (to {', '.join(self.action.to)})" if self.action.to else ""
-        return f"{self.sender} {self.action.to_natural_language()}{whom}"
+        return f"{self.sender}{whom} {self.action.to_natural_language()}"
 
 
 class Participant(Value):

@@ -55,10 +55,27 @@ class Seating:
         """Return the blueprint for a seat (0-based)."""
         return self.blueprints[seat if self.seats else 0]
 
-    def make(self, seat: int) -> Agent:
-        """Make a new agent for a seat."""
-        agent = self.blueprint(seat).make()
+    def sample(self, seat: int) -> Agent:
+        """Return an agent with the options of a seat, which is never played."""
+        agent = self.blueprint(seat).sample
         assert isinstance(agent, Agent)
+        return agent
+
+    def make(self, seat: int) -> Agent:
+        """Make a new agent for a seat.
+
+        ``PluginError`` where that fails; ``ConfigError`` where its templates are no longer those the run began with.
+        """
+        blueprint = self.blueprint(seat)
+        try:
+            agent = blueprint.make()
+        except InputError:
+            raise
+        except FAULTS as error:
+            raise PluginError(blueprint.use, "being made", error) from error
+        assert isinstance(agent, Agent)
+        if agent.prompts() != blueprint.sample.prompts():
+            raise ConfigError(f"{blueprint.use}: a prompt template changed while the run went on; start a new run")
         return agent
 
 

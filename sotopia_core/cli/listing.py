@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -11,7 +11,9 @@ from sotopia_core.errors import InputError, nearest
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="agents, environments, combos, relationships, episodes or runs.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="agents, environments, combos, relationships, episodes or runs.")
+    ],
     where: Annotated[
         list[str] | None,
         typer.Option(metavar="FIELD=VALUE", help="Only records whose field has the value, or holds it; repeatable."),
@@ -22,7 +24,7 @@ def list_(
 ) -> None:
     """List what the store holds."""
     from sotopia_core.cli.conditions import read_conditions
-    from sotopia_core.cli.output import say, say_table
+    from sotopia_core.cli.output import say
     from sotopia_core.cli.rows import KINDS, Names, latest
     from sotopia_core.cli.stores import open_to_read
 
@@ -45,9 +47,27 @@ def list_(
         say(f"no {kind}{among} in {url}", stderr=True)
         return
     groups.sort(key=lambda group: (group[0] or "", group[1]))
-    say_table(listed.columns, [row for *_, rows in groups for row in rows], numbers_from=listed.numbers_from)
+    _say_records(listed.columns, [rows for *_, rows in groups], right=listed.right)
     if found > len(groups):
         say(f"{len(groups)} of {found} {kind}; --limit shows more", stderr=True)
+
+
+def _say_records(columns: Sequence[str], records: Iterable[Sequence[Sequence[str]]], *, right: frozenset[str]) -> None:
+    """Print a table in which a record may take several lines; what is too wide is folded, but for primary keys."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from sotopia_core.cli.output import console
+    from sotopia_core.terminal import visible_line
+
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        justify = "right" if column in right else "left"
+        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column == "pk")
+    for lines in records:
+        cells = ["\n".join(map(visible_line, cell)).rstrip("\n") for cell in zip(*lines, strict=True)]
+        table.add_row(*map(Text, cells))
+    console().print(table)
 
 
 def _say_json_array(items: Iterable[str]) -> None:

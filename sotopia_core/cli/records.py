@@ -81,7 +81,7 @@ def _run(run: RunRecord, width: int | None) -> str:
             ("cause", run.cause or ""),
             ("episodes", describe_counts(run)),
             ("played", f"{moment(run.started_at)}{finished}"),
-            *((f"usage, {role}", describe_usage(usage)) for role, usage in run.usage.items()),
+            ("usage", "\n".join(f"{role}: {describe_usage(usage)}" for role, usage in run.usage.items())),
             ("versions", "\n".join(f"{name} {version}" for name, version in run.versions.items())),
         ],
         width=width,

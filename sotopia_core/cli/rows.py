@@ -42,13 +42,17 @@ class Names:
 
 @dataclass(frozen=True)
 class Listed(Generic[R]):
-    """One kind of record in lists. ``order`` is that of the table; ``rows`` may take several for one record."""
+    """One kind of record in lists.
+
+    ``rows`` gives the lines of one record, a cell a column; ``order`` is that of the table, ``right`` names the columns
+    that are aligned to the right.
+    """
 
     kind: type[R]
     columns: tuple[str, ...]
     rows: Callable[[R, Names], Rows]
     order: Order = BY_PK
-    numbers_from: int | None = None
+    right: frozenset[str] = frozenset()
 
 
 def _agent(agent: AgentProfile, names: Names) -> Rows:
@@ -87,7 +91,7 @@ def describe_counts(run: RunRecord) -> str:
 
 
 KINDS: Final[dict[str, Listed[Any]]] = {
-    "agents": Listed(AgentProfile, ("pk", "name", "age", "occupation", "tag"), _agent),
+    "agents": Listed(AgentProfile, ("pk", "name", "age", "occupation", "tag"), _agent, right=frozenset({"age"})),
     "environments": Listed(EnvironmentProfile, ("pk", "codename", "goals", "relationship", "tag"), _environment),
     "combos": Listed(EnvAgentComboStorage, ("pk", "scenario", "agents"), _combo),
     "relationships": Listed(RelationshipProfile, ("pk", "agent 1", "agent 2", "relationship", "tag"), _relationship),
@@ -96,7 +100,7 @@ KINDS: Final[dict[str, Listed[Any]]] = {
         ("pk", "tag", "status", "agents", "models", "overall"),
         _episode,
         order=Order("started_at"),
-        numbers_from=5,
+        right=frozenset({"overall"}),
     ),
     "runs": Listed(
         RunRecord, ("pk", "name", "tag", "status", "episodes", "started (UTC)"), _run, order=Order("started_at")

@@ -10,7 +10,7 @@ from sotopia_core.errors import InputError, nearest
 
 
 def show(
-    pk: Annotated[str, typer.Argument(help="The primary key, as sotopia list prints it.")],
+    pk: Annotated[str, typer.Argument(metavar="PK", help="The primary key, as sotopia list prints it.")],
     agent: Annotated[
         str | None, typer.Option("--as", metavar="AGENT", help="Of an episode, exactly what this agent was sent.")
     ] = None,

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sotopia_core.database.json_values import Flaw, decode, first_flaw, read_values, siblings
 from sotopia_core.database.names import EXPORTED_NAMES, KNOWN, known_names, recognise, required, to_native
 from sotopia_core.digests import canonical_json, derive_pk, digest
-from sotopia_core.errors import RecordError, nearest
+from sotopia_core.errors import RecordError, nearest, one_line
 from sotopia_core.profiles import EnvironmentList, Record
 from sotopia_core.wording import explain, location, shown, unknown_key
 
@@ -135,9 +135,15 @@ def differing_fields(one: Record, other: Record) -> list[str]:
 def expand_pattern(pattern: str, base: Path) -> list[Path]:
     """Return the files that a file name or a glob names, sorted; ``RecordError`` where there is none."""
     try:
-        named = base / Path(pattern).expanduser()
+        return _expanded(pattern, base)
     except RuntimeError as error:
         raise RecordError(f"{pattern!r}: no home folder is known for the ~ in it; write the path out") from error
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{pattern!r} cannot be looked up: {one_line(error)}") from error
+
+
+def _expanded(pattern: str, base: Path) -> list[Path]:
+    named = base / Path(pattern).expanduser()
     if named.is_file():
         return [named]
     if named.is_dir():

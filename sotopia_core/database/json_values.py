@@ -157,7 +157,7 @@ def _from_broken_line(path: Path, first: _Line, rest: bytes, broken: _BrokenErro
 
 def _goes_on_as_jsonl(first: _Line, rest: bytes) -> bool:
     second = next(_numbered(BytesIO(rest), first.number, 0), None)
-    if second is None or first.raw.strip() in (b"[", b"{"):
+    if second is None or first.raw.lstrip().startswith(b"[") or first.raw.strip() == b"{":
         return False
     try:
         return all(isinstance(found.value, dict) for found in second.values())

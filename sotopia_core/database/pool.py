@@ -54,7 +54,7 @@ def find_pool(
         source = "the store"
     else:
         records, source = read_pack(registry, STARTER), f"the {STARTER} pack"
-        notice = f"the store holds no scenario, so the {STARTER} pack is played" if store is not None else ""
+        notice = f"the store holds no scenario, so the {STARTER} pack is played"
     pool = _narrow(section, _of(AgentProfile, records), _of(EnvironmentProfile, records), records, source)
     return FoundPool(pool if relationships else pool.model_copy(update={"relationships": ()}), notice)
 

@@ -12,9 +12,8 @@ from sotopia_core.digests import derive_pk, derive_seed, digest
 from sotopia_core.engine.interaction import Interaction
 from sotopia_core.environment import ParallelSotopiaEnv, component_name
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunRecord, Turn, reward_entries
-from sotopia_core.errors import ModelAccessError, SotopiaError, one_line
+from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.evaluation import Scored
-from sotopia_core.interfaces import Agent
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import ModelReply, ModelRequest, Usage
 from sotopia_core.profiles import Combo
@@ -64,7 +63,8 @@ class Stage:
 async def play_episode(task: Task, stage: Stage) -> EpisodeLog:
     """Play one episode and return its record: scored, unscored, unjudged, or failed with its cause.
 
-    Raises only what no other episode of the run would survive either: ``ModelAccessError``, and cancellation.
+    Raises only what no other episode of the run would survive either: ``ModelAccessError``, ``InputError`` (a template
+    that changed on the way), and cancellation.
     """
     return await _Playing(task, stage).play()
 
@@ -81,7 +81,7 @@ class _Playing:
         wiring = self.stage.wiring
         section = wiring.config.run
         self.pk = self.task.pk(self.stage.run.pk)
-        self.agents: list[Agent] = [wiring.seating.make(seat) for seat in range(len(self.task.combo.agents))]
+        self.turns: list[Turn] = []
         self.env = ParallelSotopiaEnv(
             self.task.combo,
             evaluators=(*wiring.response_evaluators, *wiring.terminal_evaluators),
@@ -93,15 +93,16 @@ class _Playing:
             find_model=wiring.models,
             on_call=self._called,
         )
-        self.interaction = Interaction(self.env, self.agents, self._took_turn)
 
     async def play(self) -> EpisodeLog:
         self.stage.notifier.episode_started(self.stage.run, self.pk, self.task.combo, self.task.trial)
         began, clock = datetime.now(UTC), time.monotonic()
         cause = None
         try:
-            await self.interaction.play()
-        except ModelAccessError:
+            seating = self.stage.wiring.seating
+            agents = [seating.make(seat) for seat in range(len(self.env.names))]
+            await Interaction(self.env, agents, self._took_turn).play()
+        except (InputError, ModelAccessError):
             raise
         except SotopiaError as error:
             cause = one_line(error)
@@ -109,6 +110,7 @@ class _Playing:
         return self._log(began, time.monotonic() - clock, cause)
 
     def _took_turn(self, turn: Turn) -> None:
+        self.turns.append(turn)
         self.stage.notifier.turn_taken(self.stage.run, self.pk, turn)
 
     def _called(self, role: str, request: ModelRequest[Any], reply: ModelReply[Any]) -> None:
@@ -124,14 +126,15 @@ class _Playing:
         combo, env, section = self.task.combo, self.env, self.stage.wiring.config.run
         cast = combo.model_dump(mode="json", exclude={"pk"})
         judges = [evaluator.model_label for evaluator in self.stage.wiring.terminal_evaluators]
+        agents = [self.stage.wiring.seating.sample(seat) for seat in range(len(env.names))]
         return EpisodeLog(
             pk=self.pk,
             environment=combo.environment.pk,
             agents=tuple(agent.pk for agent in combo.agents),
             agent_names=combo.names,
             tag=section.tag,
-            models=(next((label for label in judges if label), ""), *(agent.model_label for agent in self.agents)),
-            agent_classes=tuple(component_name(agent) for agent in self.agents),
+            models=(next((label for label in judges if label), ""), *(agent.model_label for agent in agents)),
+            agent_classes=tuple(component_name(agent) for agent in agents),
             run=self.stage.run.pk,
             draw=self.task.draw,
             trial=self.task.trial,
@@ -139,7 +142,7 @@ class _Playing:
             status=_status(env, cause),
             cause=cause,
             ended=env.comments or None,
-            turns=tuple(self.interaction.turns),
+            turns=tuple(self.turns),
             evaluations=env.evaluations,
             outcome=env.outcome,
             rewards=reward_entries(env.names, env.outcome),

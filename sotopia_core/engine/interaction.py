@@ -51,6 +51,8 @@ class Interaction:
                 self._keep(turn)
                 observations = {name: step.observations[name] for name in self.env.observations}
             self._keep(Turn(number=self.env.turn, observations=observations))
+            for name, observation in observations.items():
+                await self._observe(name, observation)
         finally:
             await self._close()
 

@@ -379,13 +379,17 @@ ada, bob = seated("Ada"), seated("Bob")
 question = asyncio.create_task(ada.aact(asked(ada, 1)))
 await asyncio.sleep(0.2)
 await bob.observe(asked(bob, 1, said(0, "Ada", "Hello."), available_actions=("none",)))
-print(json.dumps("observed"), flush=True)
+print("[observed]", file=sys.stderr, flush=True)
 tell(await question)
 tell(await bob.aact(asked(bob, 2)))
 """
-    values, shown = run(body, "none\nleave\n", start)
-    assert values == ["observed", ["none", "", []], ["leave", "", []]]
-    assert shown.index("--- Ada, it is") < shown.index("--- Bob sees ---") < shown.index("--- Bob, it is")
+    program = start(body)
+    program.wait_for("[5] leave\n> ")
+    assert "Bob sees" not in program.wait_for("[observed]")
+    program.type("none\n")
+    assert '--- Bob sees ---\nAda said: "Hello."\n' in program.wait_for("--- Bob, it is turn 2")
+    program.type("leave\n")
+    assert program.end()[:2] == (0, [["none", "", []], ["leave", "", []]])
 
 
 def test_what_was_not_shown_is_shown_at_the_end(start: Start):

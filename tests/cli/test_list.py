@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from rich.console import Console
 
+from sotopia_core.cli import listing
 from sotopia_core.cli.conditions import convert, read_conditions
+from sotopia_core.cli.stores import open_to_read
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import InputError, StorageError
 from sotopia_core.profiles import AgentProfile, EnvironmentProfile
@@ -95,6 +98,8 @@ def test_a_limit_takes_the_latest_episodes_and_says_how_many_there_are(url):
     answer = ask("list", "episodes", "--limit", 1, "--store", url)
     assert [cells(line)[0] for line in answer.stdout.splitlines()] == ["pk", "A", "Leo Park"]
     assert "1 of 3 episodes" in answer.stderr
+    told = json.loads(ask("list", "episodes", "--limit", 2, "--json", "--store", url).stdout)
+    assert [one["pk"] for one in told] == ["B", "A"]
 
 
 def test_conditions_must_all_hold(url):
@@ -111,13 +116,20 @@ def test_json_is_an_array_of_the_whole_records(url):
     )
 
 
-def test_json_of_many_records_is_printed_as_they_are_read(tmp_path, monkeypatch):
-    url = keep(tmp_path, *(agent(MIA, pk=f"A{number}") for number in range(3)))
-    printed = []
-    monkeypatch.setattr("builtins.print", lambda *parts, **_: printed.append(parts[0]))
-    ask("list", "agents", "--json", "--store", url)
-    assert len(printed) == 4
-    assert [one["pk"] for one in json.loads("".join(printed))] == ["A0", "A1", "A2"]
+def test_json_of_many_records_is_printed_while_they_are_read(url, capsys, monkeypatch):
+    store, _ = open_to_read(url)
+    printed_before = []
+
+    def iterate(kind, where):
+        for record in (agent(MIA, pk=f"A{number}") for number in range(3)):
+            printed_before.append(capsys.readouterr().out)
+            yield record
+
+    monkeypatch.setattr(store, "iterate", iterate)
+    monkeypatch.setattr("sotopia_core.cli.stores.open_to_read", lambda _: (store, url))
+    listing.list_("agents", as_json=True)
+    assert ['"A0"' in printed_before[1], '"A1"' in printed_before[2]] == [True, True]
+    assert [one["pk"] for one in json.loads("".join(printed_before) + capsys.readouterr().out)] == ["A0", "A1", "A2"]
 
 
 def test_where_nothing_is_found_that_is_said_and_no_failure(url):
@@ -134,6 +146,16 @@ def test_where_nothing_is_found_json_is_an_empty_array(url):
 def test_text_of_records_is_shown_on_its_line_with_controls_visible(tmp_path):
     url = keep(tmp_path, agent(MIA, occupation="[bold]Ba\x1b[31mker\nand more"))
     assert cells(lines("agents", "--store", url)[1])[-1] == "[bold]Ba\\x1b[31mker\\nand more"
+
+
+def test_on_a_narrow_terminal_primary_keys_stay_whole(tmp_path, capsys, monkeypatch):
+    url = keep(tmp_path, episode(pk="01HJ2ZG98245KRPMNJZTTCDEJZ", tag="a-long-tag_" * 8))
+    monkeypatch.setattr("sotopia_core.cli.output.console", lambda: Console(width=80))
+    listing.list_("episodes", store=url)
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) == 80
+    assert printed[1].startswith("01HJ2ZG98245KRPMNJZTTCDEJZ  a-long-tag_")
+    assert "llama-3" in printed[2]
 
 
 def test_an_unknown_kind_is_answered_with_the_nearest(url):

@@ -89,6 +89,7 @@ BAD = [
     (BASE.replace("trials = 2", "trails = 2"), "run: unknown key 'trails'; did you mean 'trials'?"),
     (BASE + "[pol]\n", "unknown key 'pol'; did you mean 'pool'?"),
     (BASE.replace("trials = 2", 'trials = "two"'), "run.trials: expected a whole number"),
+    (BASE.replace("trials = 2", "trials = true"), "run.trials: expected a whole number, found true"),
     (BASE.replace("trials = 2", "trials = 0"), "run.trials"),
     (BASE.replace("trials = 2", 'mode = "lit"'), "run.mode"),
     (BASE.replace('use = "LiteLLM"', "temperature = 1.0"), "models.judge"),

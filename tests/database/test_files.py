@@ -281,6 +281,11 @@ class TestPlaces:
             (FileRecord, 5),
         ]
 
+    def test_a_list_that_is_cut_off_is_not_taken_for_jsonl(self, write):
+        (entry,) = read_entries(write(f"[{json.dumps(ANN)},\n{json.dumps(BOB)}\n"))
+        assert isinstance(entry, Refusal)
+        assert "as if cut off" in entry.reason
+
     def test_reading_goes_on_within_a_list(self, write):
         entries = list(read_entries(write(json.dumps([ANN, {"x": 1}, BOB], indent=2))))
         assert [(type(entry), entry.place.entry) for entry in entries] == [
@@ -637,6 +642,17 @@ class TestPoolFiles:
         with pytest.raises(RecordError) as caught:
             read_pool_files(["profiles/*.jsonl", pattern], tmp_path)
         assert str(caught.value) == text.format(base=tmp_path)
+
+    def test_a_home_folder_that_is_not_known_is_an_error(self, tmp_path):
+        with pytest.raises(RecordError) as caught:
+            read_pool_files(["~nobody-by-this-name/*.json"], tmp_path)
+        assert str(caught.value) == (
+            "'~nobody-by-this-name/*.json': no home folder is known for the ~ in it; write the path out"
+        )
+
+    def test_a_pattern_that_no_file_system_takes_is_an_error(self, tmp_path):
+        with pytest.raises(RecordError, match=f"^'{'x' * 5000}' cannot be looked up: OSError: .*File name too long"):
+            read_pool_files(["x" * 5000], tmp_path)
 
     def test_the_folder_is_named_in_full_where_base_is_relative(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -38,7 +38,7 @@ async def test_agents_in_turn_act_and_the_others_observe():
         (2, {MIA: "a 2"}),
         (3, {}),
     ]
-    assert listener._heard == [(0, []), (2, ["b 1"])]
+    assert listener._heard == [(0, []), (2, ["b 1"]), (3, ["a 2"])]
 
 
 async def test_turns_hold_exactly_what_each_agent_was_sent():
@@ -55,7 +55,7 @@ async def test_turns_hold_exactly_what_each_agent_was_sent():
     played = interaction(Keeps(line="<b>&amp; {goal}"), Keeps())
     await played.play()
     for name in (MIA, LEO):
-        assert [turn.observations[name] for turn in played.turns[:-1]] == seen[name]
+        assert [turn.observations[name] for turn in played.turns] == seen[name]
 
 
 async def test_agents_in_turn_together_are_asked_together():
@@ -121,7 +121,8 @@ async def _sleep():
 )
 @pytest.mark.parametrize("ordering", [InSeatOrder(), Everyone()], ids=["alone", "together"])
 async def test_a_faulty_agent_is_named_with_the_turn_and_what_was_played_is_kept(agent, message, ordering):
-    played = interaction(Says(), agent, ordering=ordering)
+    fresh = type(agent)(timeout=agent.timeout)
+    played = interaction(Says(), fresh, ordering=ordering)
     with pytest.raises(PluginError) as caught:
         await played.play()
     expected = message if isinstance(ordering, InSeatOrder) else message.replace("turn 1", "turn 0")
@@ -160,6 +161,13 @@ async def test_agents_are_closed_also_after_a_failure_and_a_failed_closing_spoil
     await played.play()
     assert closed == [MIA, LEO]
     assert "Mia Davis (Closes) failed closing: OSError: already gone" in caplog.text
+
+
+def test_an_agent_takes_one_seat_and_no_other():
+    agent = Says()
+    interaction(agent, Says())
+    with pytest.raises(ValueError, match="this Says sits as Mia Davis already; make one for each seat"):
+        interaction(agent, Says())
 
 
 def test_there_must_be_an_agent_for_each_seat():

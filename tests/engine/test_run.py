@@ -83,6 +83,19 @@ class FailsSometimes(Agent):
         return AgentAction(action_type="none")
 
 
+class FailsToSit(Agent):
+    """Can be made once, for the run file to be checked, and never again."""
+
+    def model_post_init(self, context):
+        global made
+        made += 1
+        if made > 1:
+            raise RuntimeError("only one of me")
+
+    async def aact(self, observation):
+        raise AssertionError
+
+
 class NoKey(Asks):
     """Finds out that it may not use its model."""
 
@@ -93,7 +106,7 @@ class NoKey(Asks):
 class Plugin:
     @hookimpl
     def sotopia_agents(self):
-        return [Says, Asks, Counts, FailsSometimes, NoKey]
+        return [Says, Asks, Counts, FailsSometimes, FailsToSit, NoKey]
 
     @hookimpl
     def sotopia_orderings(self):
@@ -178,6 +191,17 @@ async def test_a_failed_episode_is_a_record_with_its_cause_and_the_others_go_on(
     assert all(e.rewards == (None, None) for e in failed)
     assert result.tally.counts == {"failed": len(failed), "scored": 20 - len(failed)}
     assert result.tally.incomplete == len(failed)
+
+
+async def test_an_agent_that_cannot_be_made_fails_its_own_episode():
+    global made
+    made = 0
+    with Memory().open() as store:
+        result = await play(wired(["FailsToSit"], size=2), store)
+        episodes = store.find(EpisodeLog)
+    assert result.tally.counts == {"failed": 2}
+    assert {e.cause for e in episodes} == {"FailsToSit failed being made: RuntimeError: only one of me"}
+    assert all(e.turns == () and e.agent_classes == ("FailsToSit",) * 2 for e in episodes)
 
 
 async def test_missing_scores_are_counted_and_never_averaged():

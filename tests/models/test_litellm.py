@@ -82,6 +82,13 @@ async def ask(server: ChatServer) -> AsyncIterator[Asking]:
         await model.aclose()
 
 
+async def arrival(server: ChatServer, number: int) -> None:
+    """Wait until the server has seen so many requests."""
+    async with asyncio.timeout(10):
+        while server.count() < number:
+            await asyncio.sleep(0.01)
+
+
 def everything_said_by(error: BaseException) -> str:
     """All that the error, what it was raised from, and what was going on at the time would print."""
     chain: list[BaseException] = []
@@ -449,8 +456,7 @@ class TestFaults:
     async def test_a_call_can_be_cancelled(self, ask: Asking, server: ChatServer) -> None:
         server.script(Reply(delay=60.0))
         call = asyncio.create_task(ask())
-        while not server.count():
-            await asyncio.sleep(0.01)
+        await arrival(server, 1)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -477,8 +483,7 @@ class TestConnections:
         await staying.generate(request)
         server.script(Reply(text="still here", delay=0.2))
         call = asyncio.create_task(staying.generate(request))
-        while server.count() < 3:
-            await asyncio.sleep(0.01)
+        await arrival(server, 3)
         await leaving.aclose()
         assert (await call).text == "still here"
 

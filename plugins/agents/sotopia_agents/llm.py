@@ -10,7 +10,6 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from sotopia_agents import templates
 from sotopia_agents.presence import others_present
-from sotopia_agents.quotation import quoted
 from sotopia_agents.replies import reply_type
 from sotopia_core.errors import ConfigError
 from sotopia_core.interfaces import OPERATIONAL, Agent, InputPath, ModelRef
@@ -25,6 +24,7 @@ from sotopia_core.messages import (
 )
 from sotopia_core.models import ChatMessage
 from sotopia_core.profiles import AgentProfile
+from sotopia_core.quotation import quoted
 
 WORDLESS = ("none", "leave")
 """The actions that have no argument to tell."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sotopia_core.evaluation import DimensionSet
 from sotopia_core.interfaces import Transcript
 from sotopia_core.messages import ActionType, Event, describe_profile
 from sotopia_core.models import ChatMessage
+from sotopia_core.quotation import quoted
 
 SYSTEM = "judge_system"
 EPISODE = "judge_episode"
@@ -38,27 +38,13 @@ def template_texts() -> dict[str, str]:
 
 
 def describe_event(event: Event) -> str:
-    """Render one entry of the record: turn, sender, recipients, and the words between quotes or fences.
-
-    A text without line breaks (any at which ``str.splitlines`` splits) stands between quotes to the end of its line,
-    any other between two lines of backquotes longer than every run of backquotes in it. So the words, which are kept
-    exactly, can end neither their line nor their fence, and every record reads in one way only.
-    """
+    """Render one entry of the record: turn, sender, recipients, and then the words, quoted so that they forge nothing."""
     action = event.action
     whom = f" (to {', '.join(action.to)})" if action.to else ""
     entry = f"[turn {event.turn}] {event.sender} {_DID[action.action_type]}{whom}"
     if not action.argument and action.action_type in ("none", "leave"):
         return entry
-    if not _has_line_break(action.argument):
-        return f'{entry}: "{action.argument}"'
-    longest = max((len(run) for run in re.findall("`+", action.argument)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{entry}:\n{fence}\n{action.argument}\n{fence}"
-
-
-def _has_line_break(text: str) -> bool:
-    # The full stop makes a break at the very end count.
-    return len(f"{text}.".splitlines()) > 1
+    return f"{entry}:{quoted(action.argument)}"
 
 
 def _system(transcript: Transcript, dimensions: DimensionSet) -> str:

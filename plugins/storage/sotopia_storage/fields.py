@@ -7,7 +7,7 @@ Text of more than ``LONGEST`` characters stands in an index as its first ``LONGE
 one long field costs no more than a short one. Equality stays exact: such a form is longer than any text that stands for
 itself. Order stays that of the first ``LONGEST`` characters; texts that agree in all of these stand side by side, the
 one of exactly ``LONGEST`` characters first, the longer ones in the order of their digests, which means nothing but is
-always the same.
+always the same. Primary keys are compared whole.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def values_of(record: Record) -> dict[str, tuple[Scalar, ...]]:
     found: dict[str, tuple[Scalar, ...]] = {}
     for field in searchable(type(record)):
         try:
-            found[field] = field_values(getattr(record, field))
+            found[field] = (record.pk,) if field == "pk" else field_values(getattr(record, field))
         except ValueError as error:
             raise StorageError(f"{record.kind()} {record.pk!r} cannot be stored: {field} is {error}") from None
     return found
@@ -107,16 +107,22 @@ def _wanted(kind: type[Record], field: str, value: object) -> Scalar:
     place = f"{kind.kind()}.{field}"
     if not isinstance(value, _SCALARS):
         raise StorageError(f"{place} is found by one text, number, boolean or None, not by a {type(value).__name__}")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise StorageError(f"{place} cannot equal text with half a surrogate pair in it; no record holds such")
+    if field == "pk" and isinstance(value, str):
+        return value
     try:
-        if isinstance(value, str):
-            value.encode()
         return comparable(value)
-    except UnicodeEncodeError:
-        raise StorageError(
-            f"{place} cannot equal text with half a surrogate pair in it; no record holds such"
-        ) from None
     except ValueError as error:
         raise StorageError(f"{place} cannot equal {error}; no record holds such") from None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_page(kind: type[Record], order: Order, limit: int | None, offset: int) -> None:

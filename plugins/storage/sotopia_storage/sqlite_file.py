@@ -20,12 +20,13 @@ VERSION: Final = 1
 
 # A column without a type keeps each value as it came: 1 and "1" stay different, None sorts before numbers and numbers
 # before text, which is compared by its UTF-8 bytes and so by code points. ``shape`` names the fields that a document
-# has entries for; a class that has grown a field since then is noticed by it.
+# has entries for; a class that has grown a field since then is noticed by it. An ``id`` is never used twice, so those
+# of documents stored later are larger.
 TABLES: Final = (
     "CREATE TABLE shapes (shape TEXT PRIMARY KEY, kind TEXT NOT NULL, fields TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE documents (
-        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, pk NOT NULL, shape TEXT NOT NULL, document TEXT NOT NULL,
-        UNIQUE (kind, pk))""",
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, pk NOT NULL, shape TEXT NOT NULL,
+        document TEXT NOT NULL, UNIQUE (kind, pk))""",
     """CREATE TABLE entries (
         kind TEXT NOT NULL, pk NOT NULL, field TEXT NOT NULL, item INTEGER NOT NULL, value,
         PRIMARY KEY (kind, pk, field, item)) WITHOUT ROWID""",

@@ -7,9 +7,10 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
@@ -33,7 +34,8 @@ PROBED: Final = 1000
 """How far matches are counted to find the condition with the fewest."""
 
 
-class _Query(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Query:
     """The tables that a search goes through, its conditions, their parameters, and the column that holds the pk.
 
     All names and values of the caller's are parameters.
@@ -279,7 +281,7 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
     connection.executemany(
         "INSERT INTO documents (document, kind, pk, shape) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (kind, pk) DO UPDATE SET shape = excluded.shape, document = excluded.document",
-        (row[:4] for row in last.values()),
+        ((row.document, row.kind, row.pk, row.shape) for row in last.values()),
     )
     connection.executemany("DELETE FROM entries WHERE kind = ? AND pk = ?", last)
     connection.executemany(

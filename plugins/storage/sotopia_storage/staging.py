@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
 from typing import IO, Final, NamedTuple, Self
@@ -38,7 +38,8 @@ def shape_of(kind: type[Record]) -> Shape:
     return Shape(digest([kind.kind(), fields]), kind.kind(), fields)
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """A record as it is stored: its document, and the (field, item number, value) triples that it is found by."""
 
     document: str
@@ -71,7 +72,6 @@ class Staging:
         self.count = 0
         self._rows: list[Row] = []
         self._size = 0
-        self._open = ExitStack()
         self._spilled: IO[str] | None = None
 
     def add(self, record: Record) -> None:
@@ -87,10 +87,11 @@ class Staging:
     def _spill(self) -> None:
         try:
             if self._spilled is None:
-                self._spilled = self._open.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n"))
+                self._spilled = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 (__exit__)
             # A document has no line break: JSON escapes those in its texts, and it was written without indentation.
-            for document, *others in self._rows:
-                self._spilled.write(f"{json.dumps(others)}\n{document}\n")
+            for row in self._rows:
+                others = json.dumps([row.kind, row.pk, row.shape, row.entries])
+                self._spilled.write(f"{others}\n{row.document}\n")
         except OSError as error:
             folder = tempfile.gettempdir()
             raise StorageError(f"cannot set records aside in the folder {folder!r}: {error.strerror}") from error
@@ -113,4 +114,5 @@ class Staging:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        if self._spilled is not None:
+            self._spilled.close()

@@ -82,7 +82,7 @@ def act(view: View, random: Random) -> Move:
 
 
 def _open_up(view: View, aim: str | None) -> Move:
-    lead = phrases.GREETING_ALL if not view.own else ()
+    lead = manners.greet_all(view) if not view.own else ()
     greetings = 0 if manners.hurried(view) else 1
     heard = [line for line in view.lines if line.kind == "speak" and line.sender != view.me]
     opened = {name for name in view.names if sum(line.sender == name for line in heard) > greetings}
@@ -98,7 +98,8 @@ def _give_and_take(view: View, stands: Pact, aim: str | None, random: Random) ->
     heard = [line for line in view.news if line.kind == "speak"]
     last = heard[-1].reading if heard else SILENCE
     chance = random.random()
-    if (last.proposes or (last.requests and len(view.own) > 2)) and stands.proposer != view.me:
+    offers = [line.reading for line in heard if line.sender == stands.proposer]
+    if any(one.proposes or (one.requests and len(view.own) > 2) for one in offers):
         if chance < 0.2 + 0.15 * len(view.own):
             return Move(phrases.ACCEPTS_PLAN)
         return Move(phrases.DECLINES_PLAN) if aim is None else _propose(view, aim, phrases.DECLINES_PLAN)

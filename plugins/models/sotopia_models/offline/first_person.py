@@ -57,7 +57,7 @@ _SOMEBODY = (
     r"stranger(?: by the \w+)?|ex-lover|other(?: (?:person|individual|party|one|side|inmate|attendee))?)"
 )
 _PRONOUNS = re.compile(
-    rf"\b(?:(?P<all>both (?:of )?(?:the |your )?(?:friends|others)|everyone else|the others|the other two)|"
+    rf"\b(?:(?P<all>(?:(?:both|all) )?(?:of )?(?:the |your )?(?:friends|others)|everyone else|the other two)|"
     rf"(?P<poss>(?:(?:your|the|their|a) )?(?:current |old |dear |good )?(?<!mutual ){_SOMEBODY}'s)|"
     rf"(?P<other>(?:(?:your|the|their|a) )?(?:current |old |dear |good )?(?<!mutual ){_SOMEBODY})|"
     r"(?P<are>you are|you're)|(?P<were>you were)|(?P<self>yourself)|(?P<mine>yours)|(?P<my>your)|"
@@ -67,7 +67,7 @@ _PRONOUNS = re.compile(
 )
 _FIRST_PERSON = {"are": "I am", "were": "I was", "self": "myself", "mine": "mine", "my": "my", "i": "I", "me": "me"}
 _AGREEMENT = (("you is ", "you are "), ("you has ", "you have "), ("you was ", "you were "), ("you does ", "you do "))
-_REQUEST = re.compile(r"(?:get|ask|convince|persuade|encourage) (you(?: all)?) to (.+)", re.IGNORECASE)
+_REQUEST = re.compile(r"(?:get|ask|convince|persuade|encourage) (you(?: all| both)?) to (.+)", re.IGNORECASE)
 _LEFT_OVER = re.compile(
     r"\b(?:friends?|others?|strangers?|he|she|him|his|her|first|second|third|fourth|person|couple)\b|'s you\b",
     re.IGNORECASE,
@@ -100,10 +100,7 @@ def _first_person(sentence: str, seats: int) -> str | None:
     verb = clause.split(" ", 1)[0].lower()
     if not verb.isascii() or not verb.isalpha() or verb in _NOT_A_VERB:
         return None
-    if seats > 2 and _speaks_of_one(clause):
-        return None
-    kinds = {match.lastgroup for match in _PRONOUNS.finditer(clause)}
-    if "them" in kinds and "other" in kinds and re.search(r"\bthem\b", clause, re.IGNORECASE):
+    if _unclear(clause, seats):
         return None
     wish = _PRONOUNS.sub(lambda match: _turned(match, seats), clause[0].lower() + clause[1:])
     for wrong, right in _AGREEMENT:
@@ -118,8 +115,12 @@ def _first_person(sentence: str, seats: int) -> str | None:
     return f"I would like {request[1]} to {request[2]}" if request else f"I would like to {wish}"
 
 
-def _speaks_of_one(clause: str) -> bool:
-    return any(match.lastgroup in ("poss", "other", "their", "them") for match in _PRONOUNS.finditer(clause))
+def _unclear(clause: str, seats: int) -> bool:
+    """Whether it is open who is meant: one of several, several of two, or a "them" that may be things."""
+    kinds = {match.lastgroup for match in _PRONOUNS.finditer(clause)}
+    if seats == 2:
+        return "all" in kinds or ("other" in kinds and re.search(r"\bthem\b", clause, re.IGNORECASE) is not None)
+    return bool(kinds & {"poss", "other"}) or (bool(kinds & {"their", "them"}) and "all" not in kinds)
 
 
 def _turned(match: re.Match[str], seats: int) -> str:

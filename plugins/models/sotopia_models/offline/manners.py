@@ -9,12 +9,17 @@ from sotopia_models.offline.view import LEAVE, Move, View
 
 def greet(view: View) -> Move:
     """Say hello: to a room, to somebody known, or to a stranger; first or in return."""
-    if len(view.others) > 1:
-        return Move(phrases.GREETING_ALL)
     greeted = bool(view.lines)
+    if len(view.others) > 1:
+        return Move(greet_all(view))
     if view.acquainted:
         return Move(phrases.GREETING_FRIEND_BACK if greeted else phrases.GREETING_FRIEND_FIRST)
     return Move(phrases.GREETING_BACK if greeted else phrases.GREETING_FIRST)
+
+
+def greet_all(view: View) -> Stock:
+    """Return the words with which to greet a room, first or in return."""
+    return phrases.GREETING_ALL_BACK if view.lines else phrases.GREETING_ALL_FIRST
 
 
 def part(view: View, farewell: Stock) -> Move:

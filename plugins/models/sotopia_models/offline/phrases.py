@@ -46,15 +46,20 @@ GREETING_FRIEND_BACK = _stock(
     "Good of you to say so, {other}. Sit down with me.",
     "{other}, hello. I was just thinking of you.",
 )
-GREETING_ALL = _stock(
+GREETING_ALL_FIRST = _stock(
     "Hello, everyone.",
     "Good day to you all.",
     "I am glad that we are all here.",
+    "Now that we are together, hello.",
+)
+GREETING_ALL_BACK = _stock(
     "Hello, all of you.",
     "Good to see you all.",
     "Hello from me, too.",
     "A good day from my side as well.",
-    "Now that we are together, hello.",
+    "A warm hello to the whole round.",
+    "Greetings, everybody.",
+    "Hello, hello.",
 )
 
 # How any talk closes.
@@ -106,7 +111,7 @@ SELLER_ANSWERS = _stock(
     "Hello, {other}. A serious buyer is always welcome.",
 )
 BUYER_ANSWERS = _stock(
-    "Hello, {other}. I am glad that I found you. Now it comes down to the price.",
+    "Hello, {other}. I know all I need to know, and now it comes down to the price.",
     "Good day, {other}. I have made up my mind that I want it. Let us talk about money.",
     "Hello. It is what I have been looking for, and I hope that we can find a price.",
 )

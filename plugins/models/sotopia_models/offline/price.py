@@ -166,7 +166,7 @@ def act(view: View, bargain: Bargain, random: Random) -> Move:
         return _press(view)
     if len(mine) >= OFFERS or (mine and mine[-1] == bargain.limit):
         return Move(phrases.PARTING_NO_DEAL)
-    figure = _next(bargain, mine, theirs, random)
+    figure = _next(view, bargain, mine, theirs, random)
     stock = _offer_words(view, bargain, mine, theirs, figure)
     return Move(stock, {**facts, "price": bargain.show(figure)})
 
@@ -195,17 +195,25 @@ def _takes(bargain: Bargain, theirs: float, mine: list[float], random: Random) -
     return tired or bargain.sign * (theirs - bar) >= 0
 
 
-def _next(bargain: Bargain, mine: list[float], theirs: float | None, random: Random) -> float:
+def _next(view: View, bargain: Bargain, mine: list[float], theirs: float | None, random: Random) -> float:
+    """Name a figure: from the opening by steps towards the limit, halfway to the other's once both have moved.
+
+    The limit itself comes last, where halfway is beyond it or the other has named as many figures as anybody does.
+    """
     if not mine:
-        first = bargain.opening + (bargain.target - bargain.opening) * 0.3 * random.random()
-        return bargain.rounded(first)
-    if len(mine) == OFFERS - 1:
-        return bargain.limit
-    last = mine[-1]
-    if theirs is not None and len(mine) == OFFERS - 2 and bargain.within(half := (last + theirs) / 2):
+        return bargain.rounded(bargain.opening + (bargain.target - bargain.opening) * 0.3 * random.random())
+    half = None if theirs is None or len(mine) < OFFERS - 2 else (mine[-1] + theirs) / 2
+    last = len(mine) == OFFERS - 1
+    if half is not None and bargain.within(half) and not (last and _most_figures(view) >= OFFERS):
         return bargain.rounded(half)
-    step = (0.3 + 0.25 * random.random()) * (bargain.limit - last)
-    return bargain.rounded(last + step)
+    if last:
+        return bargain.limit
+    return bargain.rounded(mine[-1] + (0.3 + 0.25 * random.random()) * (bargain.limit - mine[-1]))
+
+
+def _most_figures(view: View) -> int:
+    senders = [line.sender for line in view.lines if line.reading.amount is not None]
+    return max((senders.count(name) for name in view.others), default=0)
 
 
 def _offer_words(view: View, bargain: Bargain, mine: list[float], theirs: float | None, figure: float) -> Stock:

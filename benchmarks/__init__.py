@@ -1,0 +1,1 @@
+"""What the framework costs: start-up, episodes, long episodes, the demo. Run ``python -m benchmarks``."""

@@ -1,0 +1,55 @@
+"""Runs the benchmarks that are named, or all of them, and prints what they found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from benchmarks import demo, episodes, length, startup
+from benchmarks.measure import Table, machine
+
+BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
+    "startup": startup.measure,
+    "episodes": episodes.measure,
+    "length": length.measure,
+    "demo": demo.measure,
+}
+
+
+def main() -> None:
+    """Measure, and print tables as they are found, or one JSON object at the end."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speed and memory.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; none: all")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats and episodes: under 40 s, and rougher")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--imports", action="store_true", help="also list the modules that are slowest to import")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark is called {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    facts = machine()
+    if not asked.json:
+        print(f"$ {command}", *(f"{key}: {value}" for key, value in facts.items()), sep="\n", flush=True)
+    began = time.perf_counter()
+    tables: list[Table] = []
+    works = [BENCHMARKS[name] for name in asked.names or BENCHMARKS]
+    for work in [*works, startup.slowest_imports] if asked.imports else works:
+        for table in work(asked.quick):
+            tables.append(table)
+            if not asked.json:
+                print(f"\n{table.as_text()}", flush=True)
+    seconds = time.perf_counter() - began
+    if asked.json:
+        found = {"command": command, "machine": facts, "seconds": seconds, "tables": [t.as_json() for t in tables]}
+        print(json.dumps(found, indent=2))
+    else:
+        print(f"\nmeasured in {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

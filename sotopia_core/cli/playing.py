@@ -1,0 +1,153 @@
+"""What ``sotopia run`` does: wires, draws, plays, and tells how it went."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sotopia_core.cli.layout import heading, text_width
+from sotopia_core.cli.output import say, say_json, say_table
+from sotopia_core.cli.progress import Progress
+from sotopia_core.cli.transcript import render_episode, render_scores
+from sotopia_core.config import load_config
+from sotopia_core.database.locate import find_storage
+from sotopia_core.database.pool import find_pool
+from sotopia_core.engine.run import RunResult, draw_combos, play_run
+from sotopia_core.evaluation import OVERALL
+from sotopia_core.interfaces import Storage
+from sotopia_core.lifecycle import log_fault
+from sotopia_core.profiles import Combo
+from sotopia_core.registry import Registry
+from sotopia_core.wiring import Wiring, wire
+
+EXIT_COMPLETE: Final = 0
+EXIT_INCOMPLETE: Final = 3
+EXIT_INTERRUPTED: Final = 130
+COMBOS_SHOWN: Final = 20
+REASONS_SHOWN: Final = 5
+
+
+def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, store: str | None, as_json: bool) -> int:
+    """Play run files and print what came of it; returns the exit status."""
+    loaded = load_config(files, overrides)
+    section = loaded.config.run
+    registry = Registry.discover(loaded.config.plugins.disable)
+    wiring = wire(loaded, registry)
+    keep = section.save and not dry_run
+    storage = wiring.storage if store is None and wiring.storage is not None else find_storage(registry, store)
+    opened = storage.open() if storage.exists() else None
+    progress = Progress(quiet=as_json)
+    try:
+        stored_relationships = section.relationships == "stored"
+        found = find_pool(loaded.config.pool, wiring.base, registry, opened, relationships=stored_relationships)
+        combos = draw_combos(wiring, found.pool)
+        if found.notice and not as_json:
+            _note(found.notice)
+        if wiring.stand_in and not as_json:
+            _note('"offline" is a rule-based stand-in, no language model: its words and scores say nothing about one')
+        if dry_run:
+            _say_plan(wiring, combos, found.pool.source, storage.url if section.save else None, as_json)
+            return EXIT_COMPLETE
+        if keep and opened is None:  # only now: a run that cannot begin leaves no empty store behind
+            opened = storage.open()
+        registry.register(progress, "progress")
+        result = asyncio.run(play_run(wiring, combos, opened if keep else None, registry.notifier(log_fault)))
+    except KeyboardInterrupt:
+        _note(f"interrupted: {progress.summary(kept=keep)}")
+        return EXIT_INTERRUPTED
+    finally:
+        if opened is not None:
+            opened.close()
+    _report(result, storage if keep else None, store, as_json)
+    return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
+
+
+def _note(text: str) -> None:
+    say(f"note: {text}", stderr=True)
+
+
+def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | None, as_json: bool) -> None:
+    trials = wiring.config.run.trials
+    if as_json:
+        say_json(
+            {
+                "combos": [{"environment": c.environment.pk, "agents": [a.pk for a in c.agents]} for c in combos],
+                "trials": trials,
+                "episodes": len(combos) * trials,
+                "store": url,
+            }
+        )
+        return
+    say(f"{len(combos) * trials} episodes: {len(combos)} combos from {source}, {trials} trials each")
+    for seat, blueprint in enumerate(wiring.seating.blueprints):
+        where = f"seat {seat}" if wiring.seating.seats else "every seat"
+        label = getattr(blueprint.sample, "model_label", "")
+        say(f"{where}: {blueprint.use}" + (f" ({label})" if label != blueprint.use else ""))
+    for evaluator in wiring.terminal_evaluators:
+        say(f"judge: {type(evaluator).__name__}" + (f" ({evaluator.model_label})" if evaluator.model_label else ""))
+    say(f"store: {url}" if url else "store: none; nothing is kept")
+    shown = combos[:COMBOS_SHOWN]
+    say_table(("scenario", "cast"), [(c.environment.label, ", ".join(c.names)) for c in shown])
+    if len(combos) > len(shown):
+        say(f"... and {len(combos) - len(shown)} more")
+
+
+def _report(result: RunResult, storage: Storage | None, url: str | None, as_json: bool) -> None:
+    counts = result.tally.counts
+    if as_json:
+        say_json(
+            {
+                "run": result.record.pk,
+                "tag": result.record.tag,
+                "episodes": {status: counts[status] for status in ("scored", "unscored", "unjudged", "failed")},
+                "pks": result.pks,
+            }
+        )
+        return
+    if result.only is not None:
+        say(render_episode(result.only, width=text_width()))
+        say(f"\n{heading('Scores')}\n{render_scores(result.only, width=text_width())}\n")
+    else:
+        _say_scores(result)
+    for reason, times in result.tally.reasons.most_common(REASONS_SHOWN):
+        say(f"{times} x {reason}", stderr=True)
+    say(_summary(result))
+    if storage is not None:
+        _say_next(result, storage, url)
+
+
+def _summary(result: RunResult) -> str:
+    counts = result.tally.counts
+    parts = [f"{counts[status]} {status}" for status in ("scored", "unscored", "unjudged", "failed") if counts[status]]
+    calls = sum(usage.calls for usage in result.tally.usage.values())
+    return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {calls} model calls"
+
+
+def _say_scores(result: RunResult) -> None:
+    """Print a row a model and a column a dimension: the mean, with how many scores are missing where some are."""
+    tally = result.tally
+    if not tally.dimensions:
+        say("no terminal evaluators: the episodes are unjudged")
+        return
+    columns = [*tally.dimensions, OVERALL]
+    rows = []
+    for model, means in tally.rows():
+        cells = [
+            ("–" if mean.value is None else f"{mean.value:.2f}")
+            + (f" ({mean.missing} missing)" if mean.missing else "")
+            for mean in (means[column] for column in columns)
+        ]
+        rows.append((model, str(means[OVERALL].n + means[OVERALL].missing), *cells))
+    say_table(("model", "seats", *(column.replace("_", " ") for column in columns)), rows, numbers_from=1)
+
+
+def _say_next(result: RunResult, storage: Storage, url: str | None) -> None:
+    option = f" --store {url}" if url else ""
+    say("")
+    say("next:")
+    if result.pks:
+        say(f"  sotopia show {result.pks[0]}{option}")
+    say(f"  sotopia list episodes --where run={result.record.pk}{option}")
+    say(f"kept in {storage.url}")
