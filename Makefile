@@ -27,6 +27,7 @@ $(VENV)/.core: $(VENV)/.made pyproject.toml
 # All extras and the tools that tests and checks need.
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) --editable '.[all,testing]' --group test --group check
+	$(BIN)/python -m pip --disable-pip-version-check download --quiet --dest $(VENV)/wheelhouse . hatchling editables
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.core

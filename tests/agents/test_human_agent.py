@@ -333,7 +333,7 @@ tell(await agent.aact(asked(agent, 2, said(1, "Bob", "waves", "Ada", kind="actio
 """
     program = start(body)
     program.wait_for('--- Ada sees ---\nBob said: "Hello."\n')
-    program.wait_for("--- Ada sees ---\nBob [action] waves (to Ada)\nBob left the conversation\n")
+    program.wait_for("--- Ada sees ---\nBob (to Ada) [action] waves\nBob left the conversation\n")
     program.wait_for("Your action:")
     program.type("none\n")
     code, values, _ = program.end()
