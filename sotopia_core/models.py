@@ -45,8 +45,9 @@ class Usage(Value):
 class Scene:
     """The facts that a request's prompt was made from, for models that follow rules instead of reading prose.
 
-    ``observations`` are all that one agent was sent so far, or one that shows the whole episode to the judge. They hold
-    nothing that the viewer may not know, since they are the same observations that prompts are built from.
+    For an agent: what it knew before, all events that it was sent so far, and the observation it is to act upon, whose
+    events are among them. For a judge: everything, and no observation. A scene holds nothing that its viewer may not
+    know, since it is made of the same observations as prompts are.
     """
 
     background: Background

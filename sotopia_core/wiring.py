@@ -175,7 +175,7 @@ class Wiring:
 
     def versions(self) -> dict[str, str]:
         """Return the version of each distribution that has a plugin loaded."""
-        return {p.distribution: p.version for p in self.registry.plugins if p.state == "loaded"}
+        return {p.distribution: p.version for p in self.registry.plugins if p.state == "loaded" and p.version}
 
     @property
     def dimensions(self) -> tuple[DimensionSet, ...]:

@@ -17,12 +17,15 @@ def config() -> None:
 
 @app.command("check")
 def check(
-    run_files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Run files; the later overwrite.")],
+    run_files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Run files; the later overwrite.")],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overwrite one value; repeatable.")
     ] = None,
 ) -> None:
-    """Check run files without playing: every component is looked up, every option validated."""
+    """Check run files without playing.
+
+    Every component is looked up and every option validated; what would be played is told fact by fact.
+    """
     from sotopia_core.cli.findings import describe_run
     from sotopia_core.cli.layout import facts, text_width
     from sotopia_core.cli.output import say
@@ -39,7 +42,10 @@ def check(
 
 @app.command("schema")
 def schema() -> None:
-    """Print a JSON Schema of run files, for editors: the installed components with their options."""
+    """Print a JSON Schema of run files, for editors.
+
+    It knows the installed components with their options, types, defaults and descriptions.
+    """
     from sotopia_core.cli.output import say_json
     from sotopia_core.registry import Registry
     from sotopia_core.schema import run_file_schema

@@ -62,8 +62,9 @@ def _say_records(columns: Sequence[str], records: Iterable[Sequence[Sequence[str
 
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
-        justify = "right" if column in right else "left"
-        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column == "pk")
+        table.add_column(
+            Text(column), justify="right" if column in right else "left", overflow="fold", no_wrap=column == "pk"
+        )
     for lines in records:
         cells = ["\n".join(map(visible_line, cell)).rstrip("\n") for cell in zip(*lines, strict=True)]
         table.add_row(*map(Text, cells))
@@ -72,9 +73,11 @@ def _say_records(columns: Sequence[str], records: Iterable[Sequence[Sequence[str
 
 def _say_json_array(items: Iterable[str]) -> None:
     """Print JSON texts as an array, each as soon as it is there."""
+    from sotopia_core.terminal import visible_json
+
     opening = "["
     for item in items:
-        indented = item.replace("\n", "\n  ")
+        indented = visible_json(item).replace("\n", "\n  ")
         print(f"{opening}\n  {indented}", end="")
         opening = ","
     print("[]" if opening == "[" else "\n]")

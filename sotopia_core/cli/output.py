@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sotopia_core.terminal import visible, visible_line
+from sotopia_core.terminal import visible, visible_json, visible_line
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -27,8 +27,8 @@ def say(text: str = "", *, stderr: bool = False) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print one JSON value, readable by people too; text stays as it is but for JSON's own escapes."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON value, readable by people too; control characters in its text are escaped, all else is as it is."""
+    print(visible_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> None:
@@ -36,7 +36,7 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for position, column in enumerate(columns):
         right = numbers_from is not None and position >= numbers_from
-        table.add_column(Text(column), justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if right else "left", overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(Text(visible_line(cell)) for cell in row))
     console().print(table)

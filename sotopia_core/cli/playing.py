@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sotopia_core.cli.layout import heading, text_width
 from sotopia_core.cli.output import say, say_json, say_table
 from sotopia_core.cli.progress import Progress
-from sotopia_core.cli.transcript import render_episode, render_scores
+from sotopia_core.cli.transcript import render_episode
 from sotopia_core.config import load_config
 from sotopia_core.database.locate import find_storage
 from sotopia_core.database.pool import find_pool
@@ -60,7 +59,7 @@ def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, stor
     finally:
         if opened is not None:
             opened.close()
-    _report(result, storage if keep else None, store, as_json)
+    _report(result, combos, storage if keep else None, store, as_json)
     return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
 
 
@@ -94,7 +93,9 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
         say(f"... and {len(combos) - len(shown)} more")
 
 
-def _report(result: RunResult, storage: Storage | None, url: str | None, as_json: bool) -> None:
+def _report(
+    result: RunResult, combos: Sequence[Combo], storage: Storage | None, url: str | None, as_json: bool
+) -> None:
     counts = result.tally.counts
     if as_json:
         say_json(
@@ -107,8 +108,8 @@ def _report(result: RunResult, storage: Storage | None, url: str | None, as_json
         )
         return
     if result.only is not None:
-        say(render_episode(result.only, width=text_width()))
-        say(f"\n{heading('Scores')}\n{render_scores(result.only, width=text_width())}\n")
+        say(render_episode(result.only, scenario=combos[0].environment.label, reasoning=False))
+        say()
     else:
         _say_scores(result)
     for reason, times in result.tally.reasons.most_common(REASONS_SHOWN):

@@ -9,15 +9,13 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from sotopia_core.cli.layout import GAP, columns, facts, heading, paragraph, stacked, text_width
-from sotopia_core.episodes import EpisodeLog, SimpleMessage
+from sotopia_core.episodes import EpisodeLog, SimpleMessage, Turn
 from sotopia_core.evaluation import OVERALL, Scored
-from sotopia_core.messages import ENVIRONMENT, NO_ACTION, AgentAction, Background, describe_profile
+from sotopia_core.messages import ENVIRONMENT, NO_ACTION, Background, Event, describe_profile
 from sotopia_core.models import Usage
 
 MISSING: Final = "–"
 """Stands where a score is missing."""
-
-OFFLINE_NOTICE: Final = "played with the offline stand-in, which is no language model"
 
 
 def cast_of(episode: EpisodeLog) -> tuple[str, ...]:
@@ -57,8 +55,8 @@ def describe_usage(usage: Usage) -> str:
     return ", ".join(parts) if usage.calls else ""
 
 
-def render_episode(episode: EpisodeLog, *, scenario: str = "", width: int | None = None) -> str:
-    """Return an episode as text: its circumstances, backgrounds, interaction, scores, and the judges' reasons.
+def render_episode(episode: EpisodeLog, *, scenario: str = "", reasoning: bool = True, width: int | None = None) -> str:
+    """Return an episode as text: its circumstances, backgrounds, interaction, scores, and the judges' ``reasoning``.
 
     ``scenario`` is the codename, if it is known. Lines are broken at ``width`` columns; without it at a terminal's
     width, and not at all where the output is no terminal.
@@ -68,7 +66,7 @@ def render_episode(episode: EpisodeLog, *, scenario: str = "", width: int | None
         ("Background", _backgrounds(episode, room)),
         ("Interaction", _interaction(episode, room)),
         ("Scores", render_scores(episode, width=room)),
-        ("Reasoning", render_reasoning(episode, width=room)),
+        ("Reasoning", render_reasoning(episode, width=room) if reasoning else ""),
     ]
     return "\n\n".join(
         [
@@ -93,10 +91,8 @@ def sent_to(episode: EpisodeLog, name: str) -> Iterator[tuple[int, str]]:
             if name in turn.observations:
                 yield turn.number, turn.observations[name].to_natural_language()
         return
-    for number_, messages in enumerate(episode.verbatim_messages):
-        for _, receiver, text in messages:
-            if receiver == name:
-                yield number_, text
+    for position, messages in enumerate(episode.verbatim_messages):
+        yield from ((position, text) for _, receiver, text in messages if receiver == name)
 
 
 def view_document(episode: EpisodeLog, name: str) -> list[dict[str, Any]]:
@@ -204,7 +200,7 @@ def _circumstances(episode: EpisodeLog, scenario: str, width: int | None) -> str
         width=width,
     )
     offline = episode.provenance is not None and episode.provenance.offline
-    return f"{text}\n\n{GAP}{OFFLINE_NOTICE.capitalize()}." if offline else text
+    return f"{text}\n\n{GAP}Played with the offline stand-in, which is no language model." if offline else text
 
 
 def _seats(episode: EpisodeLog) -> Iterator[str]:
@@ -218,10 +214,8 @@ def _seats(episode: EpisodeLog) -> Iterator[str]:
 def _place_in_run(episode: EpisodeLog) -> str:
     if episode.run is None:
         return ""
-    places = [
-        f"{what} {value}" for what, value in (("draw", episode.draw), ("trial", episode.trial)) if value is not None
-    ]
-    return ", ".join([episode.run, *places])
+    places = {"draw": episode.draw, "trial": episode.trial}
+    return ", ".join([episode.run, *(f"{what} {value}" for what, value in places.items() if value is not None)])
 
 
 def _when(episode: EpisodeLog) -> str:
@@ -273,9 +267,7 @@ def _verbatim_backgrounds(messages: Sequence[SimpleMessage], width: int | None) 
 
 def _interaction(episode: EpisodeLog, width: int | None) -> str:
     if episode.verbatim_messages is None:
-        taken = [
-            (turn.number, [_deed(name, action) for name, action in turn.actions.items()]) for turn in episode.turns
-        ]
+        taken = [(turn.number, _deeds(turn)) for turn in episode.turns]
     else:
         taken = [(turn, _verbatim_deeds(messages)) for turn, messages in enumerate(episode.verbatim_messages)]
     turns = [
@@ -286,9 +278,9 @@ def _interaction(episode: EpisodeLog, width: int | None) -> str:
     return "\n\n".join(turns)
 
 
-def _deed(name: str, action: AgentAction) -> str:
-    whom = f" (to {', '.join(action.to)})" if action.to else ""
-    return f"{name}{whom} {action.to_natural_language()}"
+def _deeds(turn: Turn) -> list[str]:
+    events = (Event(turn=turn.number, sender=name, action=action) for name, action in turn.actions.items())
+    return [event.to_natural_language() for event in events]
 
 
 def _verbatim_deeds(messages: Sequence[SimpleMessage]) -> list[str]:

@@ -4,6 +4,7 @@ import pytest
 import tomli
 
 from sotopia_core.config import load_config
+from sotopia_core.database.pool import find_pool
 from sotopia_core.errors import InputError
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import wire
@@ -41,6 +42,10 @@ def test_what_the_comments_propose_is_valid_too(folder):
     judged = 'terminal_evaluators.0.use="ReachGoalLLMEvaluator[Courtesy]"'
     wiring = wire(load_config([folder / "run.toml", folder / "own.toml"], [judged]), Registry.installed())
     assert wiring.dimensions[0].names == ("listening", "tact")
+    named = next(line for line in proposals if line.startswith("environments = "))
+    loaded = load_config([folder / "run.toml"], [f"pool.{named.partition('#')[0]}"])
+    pool = find_pool(loaded.config.pool, folder, Registry.installed(), None, relationships=False).pool
+    assert [environment.codename for environment in pool.environments] == ["cargo_bike_sale"]
     start = proposals.index("[storage]")
     (folder / "kept.toml").write_text("\n".join(proposals[start : start + 3]), encoding="utf-8")
     stored = wire(load_config([folder / "run.toml", folder / "kept.toml"]), Registry.installed())

@@ -296,14 +296,14 @@ def test_a_run_is_shown_with_what_it_cost_and_its_run_file(tmp_path):
     assert text.startswith(
         """\
 Run RUN-1
-  name           pilot
-  tag            spring
-  status         stopped
-  cause          no key
-  episodes       2 scored, 1 failed of 3
+  name      pilot
+  tag       spring
+  status    stopped
+  cause     no key
+  episodes  2 scored, 1 failed of 3
 """
     )
-    assert "12 calls, 3,400 tokens in, 560 out, $0.0123" in text
+    assert "  usage     agents: 12 calls, 3,400 tokens in, 560 out, $0.0123\n" in text
     assert json.loads(section(text, "Run file, resolved")) == {"run": {"seed": 7}}
 
 

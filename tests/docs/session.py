@@ -36,7 +36,9 @@ def play(page: Path, folder: Path) -> int:
             needed = re.fullmatch(r"needs (\w+)", block.note)
             if needed and find_spec(needed[1]) is None:
                 continue
-            ran += session.type(block.text, f"{page.name}, line {block.line}")
+            status = re.fullmatch(r"exits with (\d+)", block.note)
+            where = f"{page.name}, line {block.line}"
+            ran += session.type(block.text, where, int(status[1]) if status else 0)
     return ran
 
 
@@ -71,8 +73,8 @@ class Session:
         (info / "entry_points.txt").write_text("\n".join(points), encoding="utf-8")
         self.paths.append(str(pyproject.parent))
 
-    def type(self, text: str, where: str) -> int:
-        """Run the commands of a console block and hold their output against what the block shows."""
+    def type(self, text: str, where: str, status: int) -> int:
+        """Run the commands of a console block, and hold their output and status against what the block shows."""
         commands: list[tuple[str, list[str]]] = []
         for line in text.rstrip("\n").split("\n"):
             if line.startswith("$ "):
@@ -80,10 +82,11 @@ class Session:
             else:
                 commands[-1][1].append(line.rstrip())
         for command, shown in commands:
-            self._run(command, shown, where)
+            refused = any(line.startswith("sotopia: error: ") for line in shown)
+            self._run(command, shown, where, 2 if refused else status)
         return len(commands)
 
-    def _run(self, command: str, shown: list[str], where: str) -> None:
+    def _run(self, command: str, shown: list[str], where: str, status: int) -> None:
         known = PK.sub(lambda found: self.keys.get(found[0], found[0]), command)
         done = subprocess.run(
             ["sh", "-c", known],
@@ -96,9 +99,7 @@ class Session:
             check=False,
             env=self._environment(),
         )
-        refused = any(line.startswith("sotopia: error: ") for line in shown)
-        expected = (2,) if refused else (0,)
-        assert done.returncode in expected, f"{where}: $ {command}\nexited with {done.returncode}:\n{done.stdout}"
+        assert done.returncode == status, f"{where}: $ {command}\nexited with {done.returncode}:\n{done.stdout}"
         self._compare(shown, [line.rstrip() for line in done.stdout.split("\n")], f"{where}: $ {command}")
 
     def _environment(self) -> dict[str, str]:

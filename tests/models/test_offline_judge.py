@@ -63,13 +63,11 @@ def scene(
 
 def answer_type(names: tuple[str, ...], scores: dict[str, Any]) -> type[BaseModel]:
     """The type of a judgement: for each name and dimension the reasoning, and a score of the type given."""
-    agent = create_model(
-        "Agent",
-        **{
-            dimension: (create_model("Answer", reasoning=(str, ...), score=(score, ...)), ...)
-            for dimension, score in scores.items()
-        },
-    )
+    answers: dict[str, Any] = {
+        dimension: (create_model("Answer", reasoning=(str, ...), score=(score, ...)), ...)
+        for dimension, score in scores.items()
+    }
+    agent = create_model("Agent", **answers)
     fields: dict[str, Any] = {f"agent_{seat}": (agent, Field(alias=name)) for seat, name in enumerate(names)}
     return create_model("Episode", **fields)
 

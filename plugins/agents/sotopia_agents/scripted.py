@@ -17,7 +17,7 @@ def _spoken(value: object) -> object:
     return {"action_type": "speak", "argument": value} if isinstance(value, str) else value
 
 
-ScriptedAction = Annotated[AgentAction, BeforeValidator(_spoken)]
+ScriptedAction = Annotated[AgentAction, BeforeValidator(_spoken, json_schema_input_type=AgentAction | str)]
 """An action as a script writes it: a table with ``action_type``, ``argument`` and ``to``, or a string to speak."""
 
 

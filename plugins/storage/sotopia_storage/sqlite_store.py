@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -210,7 +210,9 @@ class SQLiteStore(Store):
                 connection.execute("DELETE FROM shapes WHERE shape = ?", (shape,))
                 return False
             connection.execute("INSERT OR IGNORE INTO shapes VALUES (?, ?, ?)", shape_of(kind))
-            _write_rows(connection, [row_of(read_record(kind, pk, document, self._name)) for pk, document in old])
+            # The documents stay as they are, so that whoever stored them can still read them.
+            rows = [(row_of(read_record(kind, pk, document, self._name)), document) for pk, document in old]
+            _write_rows(connection, [replace(row, document=document) for row, document in rows])
             return True
 
     def append_journal(self, entries: Sequence[JournalEntry]) -> None:

@@ -514,6 +514,7 @@ class StorageContract:
         assert store.count(Note, {"extra": None}) == 500
         assert pks(store.find(Note, {"extra": None, "value": 7})) == ["old 007"]
         assert pks(store.find(Note, {"values": "x"})) == ["new"]
+        assert store.get(OldNote, "old 007") == OldNote(pk="old 007", value=7)
         store.put(OldNote(pk="old again"))
         assert store.count(Note, {"extra": None}) == 501
 

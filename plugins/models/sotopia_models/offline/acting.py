@@ -10,8 +10,11 @@ from sotopia_core.messages import ActionType, AgentAction
 from sotopia_core.models import Scene
 from sotopia_models.offline import aims, friends, phrases, price, shares, times
 from sotopia_models.offline.phrases import Stock
-from sotopia_models.offline.view import Move, View, first_name, pick
+from sotopia_models.offline.view import LEAVE, Move, View, first_name, pick
 from sotopia_models.offline.words import given_away
+
+MOST_ACTS = 10
+"""After how many acts of its own an agent leaves at the latest, whatever the others keep saying."""
 
 _INSTEAD: Mapping[ActionType, tuple[ActionType, ...]] = {
     "speak": ("non-verbal communication", "action", "none", "leave"),
@@ -44,6 +47,8 @@ def decide(scene: Scene, seed: int, allowed: Collection[ActionType]) -> AgentAct
 
 
 def _move(view: View, random: Random) -> Move:
+    if len(view.own) >= MOST_ACTS:
+        return LEAVE
     if bargain := price.find(view.goal, view.scenario):
         return price.act(view, bargain, random)
     if division := shares.find(view.goal, view.scenario):

@@ -14,7 +14,7 @@ from sotopia_models.offline.view import LEAVE, Line, Move, View
 from sotopia_models.offline.words import given_away
 
 _EVERYDAY = re.compile(
-    r"\b(?:this week|your day|and yours|busy|been up to|about yourself|a story|nearest)\b", re.IGNORECASE
+    r"\b(?:you this week|your day|and yours|busy|been up to|about yourself|a story|nearest)\b", re.IGNORECASE
 )
 _THEMES = (
     ("giving", re.compile(r"donat|charit|fund|plaque|bills", re.IGNORECASE)),

@@ -66,7 +66,8 @@ _PRONOUNS = re.compile(
     re.IGNORECASE,
 )
 _FIRST_PERSON = {"are": "I am", "were": "I was", "self": "myself", "mine": "mine", "my": "my", "i": "I", "me": "me"}
-_AGREEMENT = (("you is ", "you are "), ("you has ", "you have "), ("you was ", "you were "), ("you does ", "you do "))
+_THIRD_PERSON = re.compile(r"\byou (is|has|was|does)\b")
+_SECOND_PERSON = {"is": "you are", "has": "you have", "was": "you were", "does": "you do"}
 _REQUEST = re.compile(r"(?:get|ask|convince|persuade|encourage) (you(?: all| both)?) to (.+)", re.IGNORECASE)
 _LEFT_OVER = re.compile(
     r"\b(?:friends?|others?|strangers?|he|she|him|his|her|first|second|third|fourth|person|couple)\b|'s you\b",
@@ -103,8 +104,7 @@ def _first_person(sentence: str, seats: int) -> str | None:
     if _unclear(clause, seats):
         return None
     wish = _PRONOUNS.sub(lambda match: _turned(match, seats), clause[0].lower() + clause[1:])
-    for wrong, right in _AGREEMENT:
-        wish = wish.replace(wrong, right)
+    wish = _THIRD_PERSON.sub(lambda match: _SECOND_PERSON[match[1]], wish)
     if not 2 <= len(wish.split()) <= LONGEST_AIM or _LEFT_OVER.search(wish):
         return None
     if negated:

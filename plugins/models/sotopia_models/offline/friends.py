@@ -22,6 +22,7 @@ _SAYINGS = {
     "Time Preference": "likes the {} best",
     "Location Preference": "prefers to be {}s",
 }
+_GUESS = re.compile(r"\b(?:[Cc]ould that be|[Ii]s it|[Ii]s that|[Cc]an only be) ([A-Z][\w'-]{0,30})[?.]")
 _TELLING = ("Hobby", "Company", "School")
 _COMMON_NOUNS = ("Hobby", "Time Preference", "Location Preference")
 
@@ -86,9 +87,12 @@ def act(view: View, friends: tuple[Friend, ...], random: Random) -> Move:
     untold = [friend for friend in friends if not friend.described_in(view.said)]
     if not untold:
         return manners.part(view, phrases.NO_FRIEND_FOUND)
+    facts = {"traits": untold[pick(random, len(untold))].describe()}
+    if heard and (guess := _GUESS.search(heard[-1])):
+        return Move(phrases.DESCRIBES, {**facts, "friend": guess[1]}, lead=phrases.WRONG_GUESS)
     asked = bool(heard) and heard[-1].rstrip().endswith("?")
     lead = phrases.NO_SUCH_FRIEND if asked and len(view.own) > 1 else ()
-    return Move(phrases.DESCRIBES, {"traits": untold[pick(random, len(untold))].describe()}, lead=lead)
+    return Move(phrases.DESCRIBES, facts, lead=lead)
 
 
 def _names(text: str, friend: Friend) -> bool:
