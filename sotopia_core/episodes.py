@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from sotopia_core.evaluation import OVERALL, Evaluation, Reward
 from sotopia_core.messages import ENVIRONMENT, NO_ACTION, AgentAction, Event, Observation, Value
 from sotopia_core.models import Usage
-from sotopia_core.profiles import Record
+from sotopia_core.records import Record
 
 EpisodeStatus = Literal["scored", "unscored", "unjudged", "failed"]
 """``scored``: every agent has an overall score. ``unscored``: one has none. ``unjudged``: nobody was asked to judge.

@@ -27,7 +27,8 @@ from sotopia_core.digests import derive_seed, generator
 from sotopia_core.evaluation import DimensionSet, Judgement
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Value
 from sotopia_core.models import ChatMessage, ModelReply, ModelRequest, Scene
-from sotopia_core.profiles import AgentProfile, Combo, Pool, Record
+from sotopia_core.profiles import AgentProfile, Combo, Pool
+from sotopia_core.records import Record
 
 T = TypeVar("T", bound=BaseModel)
 R = TypeVar("R", bound=Record)

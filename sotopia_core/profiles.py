@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from sotopia_core.digests import new_pk
 from sotopia_core.messages import ENVIRONMENT, Value
+from sotopia_core.records import Record
 
 
 class RelationshipType(IntEnum):
@@ -34,19 +34,6 @@ def _relationship(value: object) -> object:
 
 
 Relationship = Annotated[RelationshipType, BeforeValidator(_relationship)]
-
-
-class Record(BaseModel):
-    """Something that is stored under a primary key ``pk``; a new one gets a fresh ULID."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pk: str = Field(default_factory=new_pk, min_length=1, description="Primary key")
-
-    @classmethod
-    def kind(cls) -> str:
-        """The name under which stores keep records of this class."""
-        return cls.__name__
 
 
 class AgentProfile(Record):

@@ -22,7 +22,7 @@ def visible_line(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    r"""Return JSON text with the control characters in its strings as JSON escapes, such as ``\u202e``: the same value."""
+    r"""Return JSON text of the same value, with control characters escaped as JSON does it, as in ``\u202e``."""
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -8,7 +8,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from sotopia_core.errors import InputError, nearest
-from sotopia_core.profiles import Record
+from sotopia_core.records import Record
 
 Scalar = str | int | float | bool | None
 NULL = "null"

@@ -27,7 +27,7 @@ def say(text: str = "", *, stderr: bool = False) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print one JSON value, readable by people too; control characters in its text are escaped, all else is as it is."""
+    """Print one JSON value, readable by people too; of its text, only control characters are escaped."""
     print(visible_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
 

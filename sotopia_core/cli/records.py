@@ -11,7 +11,8 @@ from sotopia_core.cli.transcript import describe_usage, moment
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import NotFoundError
 from sotopia_core.interfaces import Store
-from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, Record, RelationshipProfile
+from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, RelationshipProfile
+from sotopia_core.records import Record
 
 SHOWN: Final[tuple[type[Record], ...]] = (
     EpisodeLog,

@@ -1,1 +1,57 @@
-"""Records at rest: which store is meant, what files hold, and the pool that a run draws from."""
+"""Records at rest: their classes, the store they are kept in, and files that they come from and go to.
+
+``from sotopia_core.database import AgentProfile`` and the like; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sotopia_core.annotations import AnnotationForEpisode as AnnotationForEpisode
+    from sotopia_core.annotations import Annotator as Annotator
+    from sotopia_core.custom_dimensions import CustomEvaluationDimension as CustomEvaluationDimension
+    from sotopia_core.custom_dimensions import CustomEvaluationDimensionList as CustomEvaluationDimensionList
+    from sotopia_core.database.current import current_store as current_store
+    from sotopia_core.database.current import use_storage as use_storage
+    from sotopia_core.episodes import EpisodeLog as EpisodeLog
+    from sotopia_core.episodes import RunRecord as RunRecord
+    from sotopia_core.profiles import AgentProfile as AgentProfile
+    from sotopia_core.profiles import EnvAgentComboStorage as EnvAgentComboStorage
+    from sotopia_core.profiles import EnvironmentList as EnvironmentList
+    from sotopia_core.profiles import EnvironmentProfile as EnvironmentProfile
+    from sotopia_core.profiles import RelationshipProfile as RelationshipProfile
+    from sotopia_core.profiles import RelationshipType as RelationshipType
+    from sotopia_core.records import Query as Query
+    from sotopia_core.records import Record as Record
+    from sotopia_core.transactions import MessageTransaction as MessageTransaction
+    from sotopia_core.transactions import SessionTransaction as SessionTransaction
+
+_HOMES: Final = {
+    "annotations": ("AnnotationForEpisode", "Annotator"),
+    "custom_dimensions": ("CustomEvaluationDimension", "CustomEvaluationDimensionList"),
+    "database.current": ("current_store", "use_storage"),
+    "episodes": ("EpisodeLog", "RunRecord"),
+    "profiles": (
+        "AgentProfile",
+        "EnvAgentComboStorage",
+        "EnvironmentList",
+        "EnvironmentProfile",
+        "RelationshipProfile",
+        "RelationshipType",
+    ),
+    "records": ("Query", "Record"),
+    "transactions": ("MessageTransaction", "SessionTransaction"),
+}
+_MODULE_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"sotopia_core.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

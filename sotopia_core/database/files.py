@@ -15,7 +15,8 @@ from sotopia_core.database.json_values import Flaw, decode, first_flaw, read_val
 from sotopia_core.database.names import EXPORTED_NAMES, KNOWN, known_names, recognise, required, to_native
 from sotopia_core.digests import canonical_json, derive_pk, digest
 from sotopia_core.errors import RecordError, nearest, one_line
-from sotopia_core.profiles import EnvironmentList, Record
+from sotopia_core.profiles import EnvironmentList
+from sotopia_core.records import Record
 from sotopia_core.wording import explain, location, shown, unknown_key
 
 _ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")

@@ -13,9 +13,9 @@ from sotopia_core.profiles import (
     EnvAgentComboStorage,
     EnvironmentList,
     EnvironmentProfile,
-    Record,
     RelationshipProfile,
 )
+from sotopia_core.records import Record
 from sotopia_core.wording import listed
 
 EXPORTED_NAMES: Final[Mapping[type[Record], Mapping[str, str]]] = MappingProxyType(

@@ -11,14 +11,8 @@ from sotopia_core.config import PoolSection
 from sotopia_core.database.files import read_pool_files
 from sotopia_core.errors import ConfigError, nearest
 from sotopia_core.interfaces import Store
-from sotopia_core.profiles import (
-    AgentProfile,
-    EnvAgentComboStorage,
-    EnvironmentProfile,
-    Pool,
-    Record,
-    RelationshipProfile,
-)
+from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, Pool, RelationshipProfile
+from sotopia_core.records import Record
 from sotopia_core.registry import Registry
 
 R = TypeVar("R", bound=Record)

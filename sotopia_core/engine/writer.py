@@ -11,7 +11,7 @@ from typing import Final
 
 from sotopia_core.errors import StorageError
 from sotopia_core.interfaces import JournalEntry, Store
-from sotopia_core.profiles import Record
+from sotopia_core.records import Record
 
 LARGEST_GROUP: Final = 256
 """Requests that one commit may hold."""

@@ -18,10 +18,10 @@ from sotopia_core.profiles import (
     AgentProfile,
     EnvAgentComboStorage,
     EnvironmentProfile,
-    Record,
     RelationshipProfile,
     RelationshipType,
 )
+from sotopia_core.records import Record
 from sotopia_core.registry import Registry
 
 MIA, LEO = "Mia Davis", "Leo Park"

@@ -228,12 +228,22 @@ assert not heavy, heavy
 """
 
 
+COMMAND = """
+sys.argv = ["sotopia", {arguments}]
+from sotopia_core.cli.app import main
+try:
+    main()
+except SystemExit as stopped:
+    assert not stopped.code
+"""
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "import sotopia_core; [getattr(sotopia_core, name) for name in sotopia_core.__all__]",
-        "sys.argv = ['sotopia', '--help']\nfrom sotopia_core.cli.app import main\ntry:\n    main()\nexcept SystemExit as e:\n    assert not e.code",
-        "sys.argv = ['sotopia', 'plugins', 'list']\nfrom sotopia_core.cli.app import main\ntry:\n    main()\nexcept SystemExit as e:\n    assert not e.code",
+        COMMAND.format(arguments="'--help'"),
+        COMMAND.format(arguments="'plugins', 'list'"),
     ],
     ids=["import", "help", "plugins list"],
 )

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sotopia_storage.memory import Memory
 
 from sotopia_core.config import ComponentTable, LoadedConfig, RunConfig
 from sotopia_core.digests import derive_pk
@@ -20,6 +19,7 @@ from sotopia_core.models import ChatMessage, ModelReply, Usage
 from sotopia_core.profiles import Pool
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import wire
+from sotopia_storage.memory import Memory
 from tests.core.casts import After, Fixed, InSeatOrder, Says, combo
 
 COMBO = combo()

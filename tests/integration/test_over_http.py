@@ -2,6 +2,7 @@
 
 import json
 from importlib.util import find_spec
+from itertools import pairwise
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_each_request_begins_with_all_of_the_request_before(tmp_path):
     for seat in (0, 1):
         own = requests[seat:6:2]
         assert len(own) == 3
-        for earlier, later in zip(own, own[1:], strict=False):
+        for earlier, later in pairwise(own):
             assert later[: len(earlier)] == earlier
             assert later[len(earlier)]["role"] == "assistant"
 

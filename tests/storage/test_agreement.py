@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import StorageError
 from sotopia_core.interfaces import JournalEntry, Order, Store
-from sotopia_core.profiles import AgentProfile, Record
+from sotopia_core.profiles import AgentProfile
+from sotopia_core.records import Record
 from sotopia_storage.memory import Memory
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.storage import Note, OldNote, entry, pks

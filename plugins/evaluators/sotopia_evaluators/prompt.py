@@ -38,7 +38,7 @@ def template_texts() -> dict[str, str]:
 
 
 def describe_event(event: Event) -> str:
-    """Render one entry of the record: turn, sender, recipients, and then the words, quoted so that they forge nothing."""
+    """Render one entry of the record: turn, sender, recipients, and the words, quoted so that they forge nothing."""
     action = event.action
     whom = f" (to {', '.join(action.to)})" if action.to else ""
     entry = f"[turn {event.turn}] {event.sender} {_DID[action.action_type]}{whom}"

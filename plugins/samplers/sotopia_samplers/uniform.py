@@ -10,7 +10,8 @@ from pydantic import Field
 
 from sotopia_core.errors import InputError
 from sotopia_core.interfaces import Sampler
-from sotopia_core.profiles import Combo, EnvironmentProfile, Pool, Record
+from sotopia_core.profiles import Combo, EnvironmentProfile, Pool
+from sotopia_core.records import Record
 from sotopia_samplers.casts import Casts
 from sotopia_samplers.seating import numbers, seat
 

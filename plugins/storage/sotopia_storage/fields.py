@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from sotopia_core.errors import StorageError, nearest
 from sotopia_core.interfaces import Order
-from sotopia_core.profiles import Record
+from sotopia_core.records import Record
 from sotopia_storage.annotations import alternatives, is_scalar, items_of
 
 Scalar = str | int | float | None

@@ -12,7 +12,7 @@ from typing import IO, Final, NamedTuple, Self
 
 from sotopia_core.digests import digest
 from sotopia_core.errors import StorageError
-from sotopia_core.profiles import Record
+from sotopia_core.records import Record
 from sotopia_storage.documents import write_record
 from sotopia_storage.fields import Scalar, searchable, values_of
 

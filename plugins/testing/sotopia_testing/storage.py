@@ -25,10 +25,10 @@ from sotopia_core.profiles import (
     EnvAgentComboStorage,
     EnvironmentList,
     EnvironmentProfile,
-    Record,
     RelationshipProfile,
     RelationshipType,
 )
+from sotopia_core.records import Record
 
 R = TypeVar("R", bound=Record)
 
