@@ -167,6 +167,11 @@ class Wiring:
             options[option] = {"use": type(model).__name__, "options": model.content_options()}
         return {"use": type(component).__name__, "options": options, "prompts": dict(component.prompts())}
 
+    def label(self, component: Agent | TerminalEvaluator) -> str:
+        """Return the name under which records show who acts or judges: the model's own label, where one is asked."""
+        ref = getattr(component, "model", None)
+        return self.models(ref).label if isinstance(ref, str) else component.model_label or ""
+
     def prompts(self) -> dict[str, str]:
         """Return the texts of all templates that the run prompts with, by ``component: template``."""
         components = [b.sample for b in self.seating.blueprints]

@@ -82,10 +82,11 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
     say(f"{len(combos) * trials} episodes: {len(combos)} combos from {source}, {trials} trials each")
     for seat, blueprint in enumerate(wiring.seating.blueprints):
         where = f"seat {seat}" if wiring.seating.seats else "every seat"
-        label = getattr(blueprint.sample, "model_label", "")
+        label = wiring.label(wiring.seating.sample(seat))
         say(f"{where}: {blueprint.use}" + (f" ({label})" if label != blueprint.use else ""))
     for evaluator in wiring.terminal_evaluators:
-        say(f"judge: {type(evaluator).__name__}" + (f" ({evaluator.model_label})" if evaluator.model_label else ""))
+        label = wiring.label(evaluator)
+        say(f"judge: {type(evaluator).__name__}" + (f" ({label})" if label else ""))
     say(f"store: {url}" if url else "store: none; nothing is kept")
     shown = combos[:COMBOS_SHOWN]
     say_table(("scenario", "cast"), [(c.environment.label, ", ".join(c.names)) for c in shown])

@@ -125,15 +125,16 @@ class _Playing:
     def _log(self, began: datetime, seconds: float, cause: str | None) -> EpisodeLog:
         combo, env, section = self.task.combo, self.env, self.stage.wiring.config.run
         cast = combo.model_dump(mode="json", exclude={"pk"})
-        judges = [evaluator.model_label for evaluator in self.stage.wiring.terminal_evaluators]
-        agents = [self.stage.wiring.seating.sample(seat) for seat in range(len(env.names))]
+        wiring = self.stage.wiring
+        judges = [wiring.label(evaluator) for evaluator in wiring.terminal_evaluators]
+        agents = [wiring.seating.sample(seat) for seat in range(len(env.names))]
         return EpisodeLog(
             pk=self.pk,
             environment=combo.environment.pk,
             agents=tuple(agent.pk for agent in combo.agents),
             agent_names=combo.names,
             tag=section.tag,
-            models=(next((label for label in judges if label), ""), *(agent.model_label for agent in agents)),
+            models=(next((label for label in judges if label), ""), *map(wiring.label, agents)),
             agent_classes=tuple(component_name(agent) for agent in agents),
             run=self.stage.run.pk,
             draw=self.task.draw,

@@ -74,7 +74,7 @@ def test_an_episode_is_played_and_judged_over_http(tmp_path):
     assert told["episodes"]["scored"] == 1
     assert len(requests) == 4 + 1
     kept = episode(tmp_path, told)
-    assert kept["models"] == ["local", "local", "local"]
+    assert kept["models"] == ["openai/scripted"] * 3
     assert kept["provenance"]["answered"]["Temwa Phiri"] == ["scripted"]
     assert sum(usage["calls"] for usage in kept["usage"].values()) == 5
     assert all(usage["input_tokens"] > 0 for usage in kept["usage"].values())

@@ -107,8 +107,10 @@ class Staging:
     def _read_spilled(self) -> Iterator[Row]:
         if self._spilled is not None:
             self._spilled.seek(0)
-            for others in self._spilled:
-                yield Row(next(self._spilled).rstrip("\n"), *json.loads(others))
+            for line in self._spilled:
+                kind, pk, shape, entries = json.loads(line)
+                document = next(self._spilled).removesuffix("\n")
+                yield Row(document, kind, pk, shape, [(field, item, value) for field, item, value in entries])
 
     def __enter__(self) -> Self:
         return self
