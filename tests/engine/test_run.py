@@ -244,7 +244,7 @@ async def test_provenance_says_who_answered_and_what_it_took():
     with Memory().open() as store:
         result = await play(wired([{"use": "Asks", "model": "echo"}], seed=9, models=models), store)
         (episode,) = store.find(EpisodeLog)
-    assert episode.models == ("", "echo", "echo")
+    assert episode.models == ("", "parrot", "parrot")
     assert episode.provenance.answered == {"Mia Davis": ("parrot-v1",), "Leo Park": ("parrot-v1",)}
     assert episode.provenance.seed == 9
     assert episode.provenance.dimensions.keys() == {"Manners"}
