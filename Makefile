@@ -36,6 +36,7 @@ $(VENV)/.docs: $(VENV)/.core
 
 demo: $(VENV)/.core  ## Play one offline negotiation and score it: no server, no key
 	$(BIN)/sotopia run examples/quickstart.toml
+	@echo "(to type these commands as they stand: source $(BIN)/activate)"
 
 test: test-here test-others  ## Run all tests, and again under each other Python found (3.11 to 3.13)
 

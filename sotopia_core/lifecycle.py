@@ -33,10 +33,6 @@ class Notifier:
         self._on_fault = on_fault
         self._callers: dict[str, list[tuple[str, pluggy.HookCaller]]] = {}
 
-    def listens(self, hook: str) -> bool:
-        """Return whether any plugin implements the hook, so that nothing is prepared for nobody."""
-        return bool(self._listeners(hook))
-
     def run_started(self, run: RunRecord) -> None:
         """Tell that a run begins."""
         self._tell("sotopia_run_started", run=run)

@@ -179,6 +179,32 @@ def test_a_reference_that_leads_nowhere_is_the_plugins_fault(registry, offer, ca
     assert "plugin odd" in str(caught.value)
 
 
+def test_plugins_add_commands_and_a_faulty_one_is_quarantined(registry):
+    import typer
+
+    class Adds:
+        @hookimpl
+        def sotopia_commands(self, app):
+            app.command("greet")(lambda: None)
+
+    class Breaks:
+        @hookimpl
+        def sotopia_commands(self, app):
+            raise RuntimeError("no commands today")
+
+    registry.register(Breaks(), "breaks")
+    registry.register(Adds(), "adds")
+    app = typer.Typer()
+    registry.add_commands(app)
+    assert [command.name for command in app.registered_commands] == ["greet"]
+    assert {plugin.name: plugin.state for plugin in registry.plugins} == {
+        "inline": "loaded",
+        "adds": "loaded",
+        "breaks": "quarantined",
+    }
+    assert registry.component("agents", "Says", Agent) is Says
+
+
 def test_every_built_in_is_discovered():
     registry = Registry.discover()
     assert [plugin.cause for plugin in registry.plugins if plugin.state != "loaded"] == []
