@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel, Field, JsonValue, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from sotopia_core.digests import digest
@@ -28,9 +28,7 @@ class Dimension(Value):
     high: float
     rubric: str = Field(default="", description="What the judge is told about the dimension")
     integer: bool = Field(default=True, description="Whether scores are whole numbers")
-    weight: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="Weight in the overall score; None: as all others"
-    )
+    weight: float | None = Field(default=None, ge=0, description="Weight in the overall score; None: as all others")
 
     @model_validator(mode="after")
     def _range(self) -> Self:
@@ -38,8 +36,8 @@ class Dimension(Value):
             raise ValueError(f"a dimension cannot be called {OVERALL!r}; that is what all of them together give")
         if hasattr(BaseModel, self.name):
             raise ValueError(f"a dimension cannot be called {self.name!r}; pydantic models use that name themselves")
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"dimension {self.name!r}: the range [{self.low:g}, {self.high:g}] is empty or infinite")
+        if self.low >= self.high:
+            raise ValueError(f"dimension {self.name!r}: the range [{self.low:g}, {self.high:g}] is empty")
         if self.integer and (self.low != int(self.low) or self.high != int(self.high)):
             raise ValueError(f"dimension {self.name!r}: whole scores need whole bounds, or integer = false")
         return self
@@ -139,7 +137,12 @@ def _dimension_from_field(owner: str, name: str, info: FieldInfo) -> Dimension:
 
 
 class Score(Value):
-    """A score on one dimension and the reasoning that was given before it."""
+    """A score on one dimension and the reasoning that was given before it.
+
+    Any number can be given; one that is off the dimension's scale makes its agent unscored.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=True)
 
     value: float
     reasoning: str = ""

@@ -13,9 +13,9 @@ ENVIRONMENT = "Environment"
 
 
 class Value(BaseModel):
-    """A frozen value: two that hold the same are equal, and unknown fields are refused."""
+    """A frozen value: two that hold the same are equal, unknown fields and numbers that JSON cannot hold are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class AgentAction(Value):

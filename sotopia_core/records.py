@@ -22,7 +22,7 @@ class Record(BaseModel):
     running event loop; all of them raise ``StorageError`` where it cannot do its work.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     pk: str = Field(default_factory=new_pk, min_length=1, description="Primary key")
 

@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from sotopia_core.custom_dimensions import CustomEvaluationDimensionList as CustomEvaluationDimensionList
     from sotopia_core.database.current import current_store as current_store
     from sotopia_core.database.current import use_storage as use_storage
+    from sotopia_core.database.serialization import agentprofiles_to_csv as agentprofiles_to_csv
+    from sotopia_core.database.serialization import agentprofiles_to_jsonl as agentprofiles_to_jsonl
+    from sotopia_core.database.serialization import envagnetcombostorage_to_csv as envagnetcombostorage_to_csv
+    from sotopia_core.database.serialization import envagnetcombostorage_to_jsonl as envagnetcombostorage_to_jsonl
+    from sotopia_core.database.serialization import environmentprofiles_to_csv as environmentprofiles_to_csv
+    from sotopia_core.database.serialization import environmentprofiles_to_jsonl as environmentprofiles_to_jsonl
+    from sotopia_core.database.serialization import episodes_to_csv as episodes_to_csv
+    from sotopia_core.database.serialization import episodes_to_jsonl as episodes_to_jsonl
+    from sotopia_core.database.serialization import get_rewards_from_episode as get_rewards_from_episode
+    from sotopia_core.database.serialization import jsonl_to_agentprofiles as jsonl_to_agentprofiles
+    from sotopia_core.database.serialization import jsonl_to_envagnetcombostorage as jsonl_to_envagnetcombostorage
+    from sotopia_core.database.serialization import jsonl_to_environmentprofiles as jsonl_to_environmentprofiles
+    from sotopia_core.database.serialization import jsonl_to_episodes as jsonl_to_episodes
+    from sotopia_core.database.serialization import jsonl_to_relationshipprofiles as jsonl_to_relationshipprofiles
+    from sotopia_core.database.serialization import relationshipprofiles_to_csv as relationshipprofiles_to_csv
+    from sotopia_core.database.serialization import relationshipprofiles_to_jsonl as relationshipprofiles_to_jsonl
     from sotopia_core.episodes import EpisodeLog as EpisodeLog
     from sotopia_core.episodes import RunRecord as RunRecord
     from sotopia_core.profiles import AgentProfile as AgentProfile
@@ -32,6 +48,24 @@ _HOMES: Final = {
     "annotations": ("AnnotationForEpisode", "Annotator"),
     "custom_dimensions": ("CustomEvaluationDimension", "CustomEvaluationDimensionList"),
     "database.current": ("current_store", "use_storage"),
+    "database.serialization": (
+        "agentprofiles_to_csv",
+        "agentprofiles_to_jsonl",
+        "envagnetcombostorage_to_csv",
+        "envagnetcombostorage_to_jsonl",
+        "environmentprofiles_to_csv",
+        "environmentprofiles_to_jsonl",
+        "episodes_to_csv",
+        "episodes_to_jsonl",
+        "get_rewards_from_episode",
+        "jsonl_to_agentprofiles",
+        "jsonl_to_envagnetcombostorage",
+        "jsonl_to_environmentprofiles",
+        "jsonl_to_episodes",
+        "jsonl_to_relationshipprofiles",
+        "relationshipprofiles_to_csv",
+        "relationshipprofiles_to_jsonl",
+    ),
     "episodes": ("EpisodeLog", "RunRecord"),
     "profiles": (
         "AgentProfile",

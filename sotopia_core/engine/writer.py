@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -19,6 +19,8 @@ LARGEST_GROUP: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class _Request:
+    """Records to store, or journal entries to keep, and who waits for it."""
+
     records: tuple[Record, ...]
     entries: tuple[JournalEntry, ...]
     done: asyncio.Future[None]
@@ -72,8 +74,17 @@ class StoreWriter:
                 self._write(group)
 
     def _write(self, group: list[_Request]) -> None:
+        """Write a group: what was paid for first, each kind in a commit of its own."""
+        journal = [request for request in group if request.entries]
+        records = [request for request in group if request.records]
+        if journal:
+            self._commit(journal, lambda: self._store.append_journal([e for r in journal for e in r.entries]))
+        if records:
+            self._commit(records, lambda: self._store.put_many(record for r in records for record in r.records))
+
+    def _commit(self, group: list[_Request], write: Callable[[], object]) -> None:
         try:
-            self._commit(group)
+            write()
         except Exception as error:
             if len(group) == 1:
                 _answer(group[0], error)
@@ -83,14 +94,6 @@ class StoreWriter:
         else:
             for request in group:
                 _answer(request, None)
-
-    def _commit(self, group: list[_Request]) -> None:
-        records = [record for request in group for record in request.records]
-        entries = [entry for request in group for entry in request.entries]
-        if entries:
-            self._store.append_journal(entries)
-        if records:
-            self._store.put_many(records)
 
 
 def _answer(request: _Request, error: Exception | None) -> None:

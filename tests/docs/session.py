@@ -1,4 +1,4 @@
-"""Playing a page: its titled blocks become files, its console blocks are typed, what it shows is held against what comes.
+"""Playing a page: its titled blocks become files, its console blocks are typed, and their output is compared.
 
 ``...`` in shown output stands for anything, alone on a line for any number of lines. Primary keys and times differ from
 run to run: a shown key stands for the real one, also in later commands.
@@ -118,7 +118,8 @@ class Session:
             reach = len(left) if gap else 1
             pattern = _pattern(line)
             found = next((i for i, one in enumerate(left[:reach]) if pattern.fullmatch(one)), None)
-            assert found is not None, f"{where}\nshows what does not come there:\n{line}\nit prints:\n" + "\n".join(real)
+            printed = "\n".join(real)
+            assert found is not None, f"{where}\nshows what does not come there:\n{line}\nit prints:\n{printed}"
             matched = pattern.fullmatch(left[found])
             assert matched is not None
             self.keys.update(zip(PK.findall(line), matched.groups(), strict=True))

@@ -47,9 +47,7 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
 }
 WITH_OPTIONS = ("agents", "models", "samplers", "response_evaluators", "terminal_evaluators", "storage")
 COMPONENTS = [
-    offer
-    for offer in Registry.installed().offers
-    if offer.kind in WITH_OPTIONS and offer.plugin.distribution == CORE
+    offer for offer in Registry.installed().offers if offer.kind in WITH_OPTIONS and offer.plugin.distribution == CORE
 ]
 RUN_FILE_BLOCKS = [
     pytest.param(block, id=f"{page.name}:{block.line}")
@@ -78,7 +76,9 @@ def documented(text: str) -> dict[str, str]:
 
 def defaults(model: type[BaseModel]) -> dict[str, str]:
     """Return a model's fields, with their defaults as run files would write them."""
-    return {name: "required" if info.is_required() else written(info.default) for name, info in model.model_fields.items()}
+    return {
+        name: "required" if info.is_required() else written(info.default) for name, info in model.model_fields.items()
+    }
 
 
 def written(value: Any) -> str:
@@ -138,7 +138,7 @@ def test_every_run_file_shown_is_valid(block: Block, tmp_path):
     try:
         wire(load_config([path]), Registry.installed())
     except (ModelAccessError, MissingExtraError):
-        assert '/' in block.text  # it names a real model, which needs a key
+        assert "/" in block.text  # it names a real model, which needs a key
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

@@ -32,7 +32,7 @@ def traced() -> Iterator[None]:
 def test_many_records_are_put_and_iterated_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "MEMORY", 2**20)
     monkeypatch.setattr(staging, "BATCH", 16)
-    limit = RECORDS * SIZE / 4
+    limit = RECORDS * SIZE / 3
     with SQLite(path=tmp_path / "store.db").open() as store:
         assert store.put_many(people()) == RECORDS
         assert tracemalloc.get_traced_memory()[1] < limit

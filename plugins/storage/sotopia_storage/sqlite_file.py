@@ -75,6 +75,8 @@ def open_file(path: Path, name: str, busy_timeout: float) -> sqlite3.Connection:
 
 
 def _check_place(path: Path) -> None:
+    if "\0" in str(path):
+        raise Unusable("no file's name holds a NUL character")
     if path.is_dir():
         raise Unusable("it is a folder; name a file in it")
     if not path.parent.is_dir():

@@ -1,0 +1,126 @@
+"""Records on their way to files: JSON and JSONL that can be read back without loss, and CSV for reading."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TextIO
+
+from sotopia_core.errors import RecordError, one_line
+from sotopia_core.records import Record
+
+
+def write_jsonl(records: Iterable[Record], path: Path) -> int:
+    """Write records to a file, one a line, and return how many; nothing is lost, and any kinds may be mixed.
+
+    The file is written beside its place and put there when it is complete, in place of any other. Records are taken
+    one at a time. Raises ``RecordError`` for a record that JSON cannot hold exactly, and for a file that cannot be
+    written.
+    """
+    with _complete_or_absent(path) as file:
+        count = 0
+        for record in records:
+            file.write(f"{_as_json(record)}\n")
+            count += 1
+    return count
+
+
+def write_json(records: Iterable[Record], path: Path) -> int:
+    """Write records to a file as one JSON list, a record a line; otherwise as :func:`write_jsonl`."""
+    with _complete_or_absent(path) as file:
+        count = 0
+        for record in records:
+            file.write(f"{',' if count else '['}\n{_as_json(record)}")
+            count += 1
+        file.write("\n]\n" if count else "[]\n")
+    return count
+
+
+def write_csv(records: Iterable[Record], path: Path, kind: type[Record] | None = None) -> int:
+    """Write records of one kind to a file as a table, a column a field, and return how many.
+
+    Text stands in its cell exactly as it is; whatever is no text, number or null stands there as JSON, and null as an
+    empty cell. ``kind`` gives the columns; without it the first record does, and no record means an empty file.
+    Otherwise as :func:`write_jsonl`. Raises ``RecordError`` also for a record of another kind than the first.
+    """
+    there = iter(records)
+    first = next(there, None)
+    kind = kind or (None if first is None else type(first))
+    # What csv adds to text, it takes away again when it reads; a line feed in a cell must not become another.
+    with _complete_or_absent(path) as file:
+        if kind is None:
+            return 0
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(kind.model_fields)
+        count = 0
+        for record in chain(() if first is None else (first,), there):
+            if type(record) is not kind:
+                kinds = f"{kind.kind()} and {record.kind()}"
+                raise RecordError(f"{path}: a table holds records of one kind, not {kinds}; write JSONL for both")
+            writer.writerow(map(_cell, _values(record).values()))
+            count += 1
+    return count
+
+
+Writer = Callable[[Iterable[Record], Path], int]
+
+WRITERS: Final[Mapping[str, Writer]] = MappingProxyType(
+    {".json": write_json, ".jsonl": write_jsonl, ".csv": write_csv}
+)
+"""What writes a file, by its suffix."""
+
+
+def _values(record: Record) -> dict[str, object]:
+    values: dict[str, object] = record.model_dump(mode="json")
+    return values
+
+
+def _as_json(record: Record) -> str:
+    try:
+        # pydantic would write nan and infinity as null, which makes something missing out of a number.
+        text = json.dumps(_values(record), ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError as error:
+        raise RecordError(f"{record.kind()} {record.pk!r} cannot be written: {one_line(error)}") from None
+    return text
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@contextmanager
+def _complete_or_absent(path: Path) -> Iterator[TextIO]:
+    """Open a file beside ``path`` that takes its place when all is written, and goes away when something fails."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise RecordError(f"{path}: {_unwritten(path, error)}") from None
+    beside = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 (it is open already)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise RecordError(f"{path}: {_unwritten(path, error)}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {str(path.parent)!r}; make it first"
+    if path.is_dir():
+        return "is a folder; name a file in it"
+    return f"cannot be written ({error.strerror})"
