@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from sotopia_core.interfaces import ModelRef as ModelRef
     from sotopia_core.interfaces import Order as Order
     from sotopia_core.interfaces import Ordering as Ordering
-    from sotopia_core.interfaces import Pack as Pack
     from sotopia_core.interfaces import ResponseEvaluator as ResponseEvaluator
     from sotopia_core.interfaces import Sampler as Sampler
     from sotopia_core.interfaces import Seat as Seat
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from sotopia_core.models import ModelReply as ModelReply
     from sotopia_core.models import ModelRequest as ModelRequest
     from sotopia_core.models import Usage as Usage
+    from sotopia_core.packs import Pack as Pack
     from sotopia_core.profiles import AgentProfile as AgentProfile
     from sotopia_core.profiles import Combo as Combo
     from sotopia_core.profiles import EnvironmentProfile as EnvironmentProfile
@@ -85,7 +85,6 @@ _HOMES: Final = {
         "ModelRef",
         "Order",
         "Ordering",
-        "Pack",
         "ResponseEvaluator",
         "Sampler",
         "Seat",
@@ -97,6 +96,7 @@ _HOMES: Final = {
     ),
     "messages": ("AgentAction", "Background", "Event", "Observation"),
     "models": ("ChatMessage", "ModelReply", "ModelRequest", "Usage"),
+    "packs": ("Pack",),
     "profiles": ("AgentProfile", "Combo", "EnvironmentProfile", "Pool", "RelationshipType"),
     "registry": ("Registry",),
 }

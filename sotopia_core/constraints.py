@@ -73,7 +73,7 @@ class SeatConstraint:
 
 
 def parse_constraints(environment: EnvironmentProfile) -> tuple[SeatConstraint, ...]:
-    """Return whom each seat of a scenario admits, in the order of its goals. ``ValueError`` names the field at fault."""
+    """Return whom each seat of a scenario admits, goal by goal. ``ValueError`` names the field at fault."""
     seats = len(environment.agent_goals)
     ages = _field(parse_ages, environment, "age_constraint", seats)
     occupations = _field(parse_occupations, environment, "occupation_constraint", seats)
@@ -90,7 +90,7 @@ def parse_ages(found: Constraint, seats: int) -> tuple[AgeRange | None, ...]:
 
 
 def parse_occupations(found: Constraint, seats: int) -> tuple[tuple[str, ...] | None, ...]:
-    """Read an ``occupation_constraint`` such as ``"[actor, [chef, waiter]]"``: for each seat those of which any will do.
+    """Read an ``occupation_constraint`` such as ``"[actor, [chef, waiter]]"``: for each seat what will do.
 
     None stands for a seat without one. ``ValueError`` says why what was found is no such constraint.
     """
@@ -169,7 +169,10 @@ def _plain(words: str) -> str:
 
 
 def _read(text: str) -> object:
-    """Read the text of a list into lists of words; a text that begins with no bracket is a word."""
+    """Read the text of a list into lists of words; one without brackets around it all will do, if some are in it.
+
+    A text that begins with no bracket is a word.
+    """
     if not text.lstrip().startswith(tuple(_CLOSING)):
         return text
     top: list[object] = []
@@ -194,18 +197,15 @@ def _read(text: str) -> object:
             complete = True
     if around:
         raise ValueError(f"the brackets do not pair up in {shown(text)}")
-    if len(top) > 1:
-        raise ValueError(f"expected one list, found {len(top)} in {shown(text)}")
-    return top[0]
+    return top[0] if len(top) == 1 else top
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the signs (brackets and commas) and the words of a list, each as ``(sign, word)`` with one of them empty."""
+    """Yield the signs (brackets, commas) and the words of a list as ``(sign, word)``, one of the two empty."""
     end = 0
     while end < len(text.rstrip()):
         token = _TOKEN.match(text, end)
-        if token is None:  # what begins with a quotation mark always matches as a bare word
-            raise AssertionError(f"no token at {end} of {text!r}")
+        assert token is not None  # whatever is no sign and no quotation is a bare word
         end = token.end()
         if token["quote"]:
             yield "", re.sub(r"\\(.)", r"\1", token["quoted"], flags=re.DOTALL)

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from sotopia_core.episodes import EpisodeLog, RunRecord, Turn
-from sotopia_core.interfaces import (
-    Agent,
-    Model,
-    Ordering,
-    Pack,
-    ResponseEvaluator,
-    Sampler,
-    Storage,
-    TerminalEvaluator,
-)
-from sotopia_core.models import ModelReply, ModelRequest
-from sotopia_core.profiles import Combo
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # plugins import this module for hookimpl, and must not pay for what the signatures name
     import typer
     from pydantic import BaseModel
+
+    from sotopia_core.episodes import EpisodeLog, RunRecord, Turn
+    from sotopia_core.interfaces import (
+        Agent,
+        Model,
+        Ordering,
+        ResponseEvaluator,
+        Sampler,
+        Storage,
+        TerminalEvaluator,
+    )
+    from sotopia_core.models import ModelReply, ModelRequest
+    from sotopia_core.packs import Pack
+    from sotopia_core.profiles import Combo
 
 hookspec = pluggy.HookspecMarker("sotopia")
 hookimpl = pluggy.HookimplMarker("sotopia")

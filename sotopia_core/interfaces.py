@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
@@ -514,12 +514,3 @@ class Storage(Component):
     @abstractmethod
     def open(self) -> Store:
         """Open the store, making it where it does not exist; ``StorageError`` says in one line why that cannot be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """Characters and scenarios that a plugin brings: a name, a sentence, and files of records."""
-
-    name: str
-    description: str
-    files: tuple[Path, ...] = field(default=())

@@ -11,15 +11,10 @@ import pluggy
 from sotopia_core.episodes import EpisodeLog, RunRecord, Turn
 from sotopia_core.errors import FAULTS, PluginError
 from sotopia_core.models import ModelReply, ModelRequest
+from sotopia_core.plugins import one_plugin
 from sotopia_core.profiles import Combo
 
 logger = logging.getLogger("sotopia.plugins")
-
-
-def one_plugin(manager: pluggy.PluginManager, hook: str, name: str) -> pluggy.HookCaller:
-    """Return a caller of a hook that reaches one plugin alone."""
-    others = [plugin for other, plugin in manager.list_name_plugin() if other != name]
-    return manager.subset_hook_caller(hook, remove_plugins=others)
 
 
 class Notifier:

@@ -13,7 +13,7 @@ ENVIRONMENT = "Environment"
 
 
 class Value(BaseModel):
-    """A frozen value: two that hold the same are equal, unknown fields and numbers that JSON cannot hold are refused."""
+    """A frozen value: two that hold the same are equal; unknown fields, and numbers that JSON has not, are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

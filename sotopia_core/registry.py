@@ -1,48 +1,41 @@
-"""From entry points to classes: which plugins are there, what they offer, and what went wrong with which."""
+"""From plugins to classes: what each plugin offers, and how a name in a run file becomes a component."""
 
 from __future__ import annotations
 
 import importlib
 import re
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
 
-import pluggy
-from importlib_metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points, version
+from importlib_metadata import PackageNotFoundError, distribution
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel
 
-from sotopia_core import hookspecs
 from sotopia_core.errors import (
     FAULTS,
     ClashError,
-    ConfigError,
     MissingExtraError,
     PluginError,
     UnknownComponentError,
     nearest,
-    one_line,
 )
 from sotopia_core.interfaces import (
     Agent,
     Model,
     Ordering,
-    Pack,
     ResponseEvaluator,
     Sampler,
     Storage,
     TerminalEvaluator,
 )
-from sotopia_core.lifecycle import Notifier, one_plugin
+from sotopia_core.lifecycle import Notifier
+from sotopia_core.packs import Pack
+from sotopia_core.plugins import Plugin, PluginHost
 
 C = TypeVar("C", bound=BaseModel)
 
-GROUP: Final = "sotopia"
-CORE: Final = "sotopia-core"
 Kind = Literal[
     "agents",
     "orderings",
@@ -75,26 +68,6 @@ _SINGULAR: Final[Mapping[Kind, str]] = {
 }
 _REFERENCE = re.compile(r"(?P<module>[\w.]+):(?P<name>\w+)(?:\s*\[(?P<extra>[\w.-]+)\])?")
 _SPEC = re.compile(r"(?:(?P<distribution>[\w.-]+):)?(?P<name>\w+)(?:\[(?P<parameter>[\w.:-]+)\])?")
-
-State = Literal["loaded", "quarantined", "disabled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """One installed plugin. ``cause`` says in one line why it is not loaded; ``details`` holds the traceback."""
-
-    name: str
-    distribution: str
-    version: str
-    module: str
-    state: State
-    cause: str = ""
-    details: str = ""
-
-    @property
-    def title(self) -> str:
-        """How messages name the plugin."""
-        return f"plugin {self.name} ({self.distribution} {self.version})".replace(" )", ")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +106,15 @@ class Offer:
             )
 
 
-@dataclass
 class Registry:
-    """The plugins of this process. Make one with :meth:`discover`, or take the shared one, :meth:`installed`."""
+    """What the plugins of this process offer. Make one with :meth:`discover`, or take the shared :meth:`installed`."""
 
-    plugins: list[Plugin] = field(default_factory=list)
-    offers: list[Offer] = field(default_factory=list)
-    packs: list[tuple[Plugin, Pack]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._pluggy = pluggy.PluginManager("sotopia")
-        self._pluggy.add_hookspecs(hookspecs)
+    def __init__(self, host: PluginHost | None = None) -> None:
+        self.host = PluginHost() if host is None else host
+        self.offers: list[Offer] = []
+        self.packs: list[tuple[Plugin, Pack]] = []
+        for plugin in self.host.plugins:
+            self._take_offers(plugin)
 
     @classmethod
     def discover(cls, disable: Iterable[str] = ()) -> Registry:
@@ -151,41 +122,42 @@ class Registry:
 
         One that raises, at import or at a hook call, is quarantined with its cause; the others work.
         """
-        registry = cls()
-        off = set(disable)
-        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-            registry._load(entry, off)
-        unknown = off - {name for plugin in registry.plugins for name in (plugin.name, plugin.distribution)}
-        if unknown:
-            names = [plugin.name for plugin in registry.plugins]
-            raise ConfigError(f"cannot disable {min(unknown)!r}: no such plugin{nearest(min(unknown), names)}")
-        return registry
+        return cls(PluginHost.discover(disable))
 
     @staticmethod
     def installed() -> Registry:
         """Return the registry of all installed plugins, discovered once a process."""
         return _installed()
 
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All plugins, whatever their state."""
+        return tuple(self.host.plugins)
+
     def register(self, module: object, name: str, distribution: str = "this process", version: str = "") -> Plugin:
         """Add a plugin by hand: a module, or any object with hook implementations. A faulty one is quarantined."""
-        where = module.__name__ if isinstance(module, ModuleType) else type(module).__name__
-        plugin = Plugin(name, distribution, version, where, "loaded")
-        offers: list[Offer] = []
-        packs: list[tuple[Plugin, Pack]] = []
+        return self._take_offers(self.host.register(module, name, distribution, version))
+
+    def _take_offers(self, plugin: Plugin) -> Plugin:
+        """Ask a plugin for all that it offers; whatever goes wrong, it is quarantined and offers nothing."""
+        if plugin.state != "loaded":
+            return plugin
         try:
-            self._pluggy.register(module, name)
-            self._pluggy.check_pending()
-            for kind in INTERFACES:
-                offers += [_offer(kind, plugin, given) for given in self._call(plugin, kind)]
-            packs = [(plugin, _pack(given)) for given in self._call(plugin, "packs")]
+            offers = [_offer(kind, plugin, given) for kind in INTERFACES for given in self._ask(plugin, kind)]
+            packs = [(plugin, _pack(given)) for given in self._ask(plugin, "packs")]
         except FAULTS as error:
-            if self._pluggy.has_plugin(name):
-                self._pluggy.unregister(name=name)
-            return self._quarantine(plugin, error)
-        self.plugins.append(plugin)
+            return self.host.quarantine(plugin, error)
         self.offers += offers
         self.packs += packs
         return plugin
+
+    def _ask(self, plugin: Plugin, kind: str) -> list[Any]:
+        offers: list[Any] = []
+        for given in self.host.ask(plugin, f"sotopia_{kind}"):
+            if not isinstance(given, Sequence) or isinstance(given, str):
+                raise PluginError(plugin.title, f"offering {kind}", f"it gave {type(given).__name__}, not a list")
+            offers += given
+        return offers
 
     def find(self, kind: Kind, name: str) -> Offer:
         """Return the one offer of that kind and name.
@@ -256,50 +228,7 @@ class Registry:
 
     def notifier(self, on_fault: Callable[[PluginError], None]) -> Notifier:
         """Return what tells all plugins of a run's events, one by one, so that none can harm another or the run."""
-        return Notifier(self._pluggy, {plugin.name: plugin.title for plugin in self.plugins}, on_fault)
-
-    def add_commands(self, app: Any) -> None:
-        """Let every plugin add its sub-commands to the command line; a faulty one is quarantined."""
-        for plugin in [plugin for plugin in self.plugins if plugin.state == "loaded"]:
-            try:
-                one_plugin(self._pluggy, "sotopia_commands", plugin.name)(app=app)
-            except FAULTS as error:
-                self.plugins.remove(plugin)
-                self._quarantine(plugin, error)
-
-    def _load(self, entry: EntryPoint, off: set[str]) -> None:
-        origin = entry.dist
-        name, number = (origin.name, origin.version) if origin is not None else ("unknown", "")
-        plugin = Plugin(entry.name, name, number, entry.value, "loaded")
-        if entry.name in off or name in off:
-            self.plugins.append(_with_state(plugin, "disabled", "disabled by the configuration"))
-            return
-        if origin is not None and (problem := _unmet(origin)):
-            self.plugins.append(_with_state(plugin, "quarantined", problem))
-            return
-        if self._pluggy.has_plugin(entry.name):
-            self._quarantine(plugin, ClashError(f"another distribution has a plugin called {entry.name!r} too"))
-            return
-        try:
-            module = entry.load()
-        except FAULTS as error:
-            self._quarantine(plugin, error)
-            return
-        self.register(module, entry.name, name, number)
-
-    def _quarantine(self, plugin: Plugin, error: BaseException) -> Plugin:
-        details = "".join(traceback.format_exception(error))
-        plugin = _with_state(plugin, "quarantined", one_line(error), details)
-        self.plugins.append(plugin)
-        return plugin
-
-    def _call(self, plugin: Plugin, kind: str) -> list[Any]:
-        offers: list[Any] = []
-        for given in one_plugin(self._pluggy, f"sotopia_{kind}", plugin.name)():
-            if not isinstance(given, Sequence) or isinstance(given, str):
-                raise PluginError(plugin.title, f"offering {kind}", f"it gave {type(given).__name__}, not a list")
-            offers += given
-        return offers
+        return Notifier(self.host.manager, {plugin.name: plugin.title for plugin in self.plugins}, on_fault)
 
     def _unknown(self, kind: Kind, name: str) -> str:
         known = self.names(kind)
@@ -316,7 +245,7 @@ class Registry:
 
 @cache
 def _installed() -> Registry:
-    return Registry.discover()
+    return Registry(PluginHost.installed())
 
 
 def _offer(kind: Kind, plugin: Plugin, given: object) -> Offer:
@@ -339,10 +268,6 @@ def _origins(offer: Offer) -> tuple[str, str]:
     return offer.plugin.distribution, offer.plugin.name
 
 
-def _with_state(plugin: Plugin, state: State, cause: str, details: str = "") -> Plugin:
-    return Plugin(plugin.name, plugin.distribution, plugin.version, plugin.module, state, cause, details)
-
-
 def _parsed_requirements(requires: Sequence[str] | None) -> list[Requirement]:
     parsed = []
     for text in requires or ():
@@ -351,16 +276,6 @@ def _parsed_requirements(requires: Sequence[str] | None) -> list[Requirement]:
         except InvalidRequirement:  # a distribution's own carelessness; pip refuses it long before we do
             continue
     return parsed
-
-
-def _unmet(origin: Distribution) -> str:
-    """Say which version of the kernel a plugin's distribution wants, where it is not this one."""
-    for requirement in _parsed_requirements(origin.requires):
-        if requirement.name == CORE and requirement.marker is None:
-            here = version(CORE)
-            if not requirement.specifier.contains(here, prereleases=True):
-                return f"it needs {CORE}{requirement.specifier}, and {here} is installed"
-    return ""
 
 
 def _requirements(name: str, extra: str) -> list[str]:

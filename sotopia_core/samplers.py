@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sotopia_core.errors import UnknownComponentError
 from sotopia_core.interfaces import Sampler
 from sotopia_core.registry import Registry
 
 
-def __getattr__(name: str) -> type[Sampler]:
+def __getattr__(name: str) -> Any:
+    # Any, since a type checker would hold a sampler's own options against those of ``Sampler``, which has none.
     if name.startswith("_"):
         raise AttributeError(name)
     try:

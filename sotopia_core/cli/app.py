@@ -65,10 +65,10 @@ def options(
 
 def main() -> None:
     """Run the command line and exit: 0 all well, 3 some episode unscored or failed, 2 bad input, 1 a crash."""
-    from sotopia_core.registry import Registry
+    from sotopia_core.plugins import PluginHost
 
     try:
-        Registry.installed().add_commands(app)
+        PluginHost.installed().add_commands(app)
         app()
     except (InputError, ModelAccessError) as error:
         _complain(error)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from sotopia_core.hookspecs import hookimpl
-from sotopia_core.interfaces import Pack
+from sotopia_core.packs import Pack
 from sotopia_core.registry import Registry
 from tests.cli.kept import ask
 

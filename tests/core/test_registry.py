@@ -195,7 +195,7 @@ def test_plugins_add_commands_and_a_faulty_one_is_quarantined(registry):
     registry.register(Breaks(), "breaks")
     registry.register(Adds(), "adds")
     app = typer.Typer()
-    registry.add_commands(app)
+    registry.host.add_commands(app)
     assert [command.name for command in app.registered_commands] == ["greet"]
     assert {plugin.name: plugin.state for plugin in registry.plugins} == {
         "inline": "loaded",

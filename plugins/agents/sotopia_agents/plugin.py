@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sotopia_core.hookspecs import hookimpl
-from sotopia_core.interfaces import Agent
 
 
 @hookimpl
-def sotopia_agents() -> list[str | type[Agent]]:
+def sotopia_agents() -> list[str]:
     """Offer the agents of this kit; none is imported before a run names it."""
     return [
         "sotopia_agents.llm:LLMAgent",

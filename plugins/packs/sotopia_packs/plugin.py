@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from sotopia_core.hookspecs import hookimpl
-from sotopia_core.interfaces import Pack
+from sotopia_core.packs import Pack
 
 
 @hookimpl

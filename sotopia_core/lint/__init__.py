@@ -1,0 +1,8 @@
+"""What is probably wrong with profiles and scenarios that can be read: rules, each a small function over the records."""
+
+from sotopia_core.lint.finding import Finding, Rule, Severity
+from sotopia_core.lint.reading import read_files, read_store
+from sotopia_core.lint.rules import RULES, lint
+from sotopia_core.lint.subjects import Subjects
+
+__all__ = ["RULES", "Finding", "Rule", "Severity", "Subjects", "lint", "read_files", "read_store"]

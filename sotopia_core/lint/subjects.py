@@ -1,0 +1,73 @@
+"""What is linted: records with the places they were read from, and what stands in the place of records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar, cast
+
+from sotopia_core.database.files import Place, Refusal
+from sotopia_core.profiles import (
+    AgentProfile,
+    EnvAgentComboStorage,
+    EnvironmentList,
+    EnvironmentProfile,
+    RelationshipProfile,
+)
+from sotopia_core.records import Record
+
+R = TypeVar("R", bound=Record)
+
+KINDS: Final[tuple[type[Record], ...]] = (
+    AgentProfile,
+    EnvironmentProfile,
+    RelationshipProfile,
+    EnvAgentComboStorage,
+    EnvironmentList,
+)
+"""The kinds of record that are linted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[R]):
+    """A record, and the place in a file that it was read from; None where it comes from a store."""
+
+    record: R
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        """Say where the record is: its place, or its kind and pk."""
+        return str(self.place) if self.place is not None else f"{self.record.kind()} {self.record.pk}"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A record whose kind and pk another record has, which was read before and says something else."""
+
+    entry: Entry[Record]
+    earlier: Entry[Record]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """All that is linted together, in the order in which it was read.
+
+    ``entries`` has each kind and pk once. ``complete`` says that nothing else exists, as in a store; otherwise records
+    may refer to others that are kept elsewhere.
+    """
+
+    entries: tuple[Entry[Record], ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    complete: bool = False
+
+    def of(self, kind: type[R]) -> list[Entry[R]]:
+        """Return the entries of one kind."""
+        return [cast(Entry[R], entry) for entry in self.entries if isinstance(entry.record, kind)]
+
+    def by_pk(self, kind: type[R]) -> dict[str, Entry[R]]:
+        """Return the entries of one kind by their pk."""
+        return {entry.record.pk: entry for entry in self.of(kind)}
+
+    def knows(self, kind: type[Record]) -> bool:
+        """Whether the records of a kind are here, so that one that is missing is missing altogether."""
+        return self.complete or any(isinstance(entry.record, kind) for entry in self.entries)

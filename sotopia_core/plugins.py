@@ -1,0 +1,161 @@
+"""From entry points to plugins: which are installed, which of them work, and why the others do not.
+
+Nothing here imports a component, an interface or pydantic: the command line asks for its plugins at every start.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from types import ModuleType
+from typing import Any, Final, Literal
+
+import pluggy
+from importlib_metadata import Distribution, EntryPoint, entry_points, version
+
+from sotopia_core import hookspecs
+from sotopia_core.errors import FAULTS, ClashError, ConfigError, nearest, one_line
+
+GROUP: Final = "sotopia"
+CORE: Final = "sotopia-core"
+
+State = Literal["loaded", "quarantined", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One installed plugin. ``cause`` says in one line why it is not loaded; ``details`` holds the traceback."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    state: State
+    cause: str = ""
+    details: str = ""
+
+    @property
+    def title(self) -> str:
+        """How messages name the plugin."""
+        return f"plugin {self.name} ({self.distribution} {self.version})".replace(" )", ")")
+
+
+@dataclass
+class PluginHost:
+    """The plugins of this process: found with :meth:`discover`, or shared as :meth:`installed`."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.manager = pluggy.PluginManager("sotopia")
+        self.manager.add_hookspecs(hookspecs)
+
+    @classmethod
+    def discover(cls, disable: Iterable[str] = ()) -> PluginHost:
+        """Import every installed plugin but the disabled ones (by plugin or distribution name).
+
+        One that raises is quarantined with its cause; the others work. ``ConfigError`` where a disabled one is not
+        there.
+        """
+        host = cls()
+        off = set(disable)
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+            host._load(entry, off)
+        unknown = off - {name for plugin in host.plugins for name in (plugin.name, plugin.distribution)}
+        if unknown:
+            names = [plugin.name for plugin in host.plugins]
+            raise ConfigError(f"cannot disable {min(unknown)!r}: no such plugin{nearest(min(unknown), names)}")
+        return host
+
+    @staticmethod
+    def installed() -> PluginHost:
+        """Return the host of all installed plugins, discovered once a process."""
+        return _installed()
+
+    def register(self, module: object, name: str, distribution: str = "this process", version: str = "") -> Plugin:
+        """Add a plugin: a module, or any object with hook implementations. A faulty one is quarantined."""
+        where = module.__name__ if isinstance(module, ModuleType) else type(module).__name__
+        plugin = Plugin(name, distribution, version, where, "loaded")
+        self.plugins.append(plugin)
+        try:
+            self.manager.register(module, name)
+            self.manager.check_pending()
+        except FAULTS as error:
+            return self.quarantine(plugin, error)
+        return plugin
+
+    def quarantine(self, plugin: Plugin, error: BaseException) -> Plugin:
+        """Take a plugin out of use, and keep why. Returns it in its new state."""
+        if plugin.state == "loaded" and self.manager.has_plugin(plugin.name):
+            self.manager.unregister(name=plugin.name)
+        details = "".join(traceback.format_exception(error))
+        return self._set_state(plugin, "quarantined", one_line(error), details)
+
+    def ask(self, plugin: Plugin, hook: str, **arguments: object) -> list[Any]:
+        """Call a hook of one plugin and return what its implementation gave: no item, or one."""
+        return list(one_plugin(self.manager, hook, plugin.name)(**arguments) or ())
+
+    def add_commands(self, app: Any) -> None:
+        """Let every plugin add its sub-commands to the command line; a faulty one is quarantined."""
+        for plugin in [plugin for plugin in self.plugins if plugin.state == "loaded"]:
+            try:
+                self.ask(plugin, "sotopia_commands", app=app)
+            except FAULTS as error:
+                self.quarantine(plugin, error)
+
+    def _load(self, entry: EntryPoint, off: set[str]) -> None:
+        origin = entry.dist
+        name, number = (origin.name, origin.version) if origin is not None else ("unknown", "")
+        plugin = Plugin(entry.name, name, number, entry.value, "loaded")
+        if entry.name in off or name in off:
+            self._set_state(plugin, "disabled", "disabled by the configuration")
+        elif origin is not None and (problem := _unmet(origin)):
+            self._set_state(plugin, "quarantined", problem)
+        elif self.manager.has_plugin(entry.name):
+            problem = f"another distribution has a plugin called {entry.name!r} too"
+            self._set_state(plugin, "quarantined", one_line(ClashError(problem)))
+        else:
+            try:
+                module = entry.load()
+            except FAULTS as error:
+                self.quarantine(plugin, error)
+            else:
+                self.register(module, entry.name, name, number)
+
+    def _set_state(self, plugin: Plugin, state: State, cause: str, details: str = "") -> Plugin:
+        changed = replace(plugin, state=state, cause=cause, details=details)
+        if plugin in self.plugins:
+            self.plugins[self.plugins.index(plugin)] = changed
+        else:
+            self.plugins.append(changed)
+        return changed
+
+
+def one_plugin(manager: pluggy.PluginManager, hook: str, name: str) -> pluggy.HookCaller:
+    """Return a caller of a hook that reaches one plugin alone."""
+    others = [plugin for other, plugin in manager.list_name_plugin() if other != name]
+    return manager.subset_hook_caller(hook, remove_plugins=others)
+
+
+@cache
+def _installed() -> PluginHost:
+    return PluginHost.discover()
+
+
+def _unmet(origin: Distribution) -> str:
+    """Say which version of the kernel a plugin's distribution wants, where it is not this one."""
+    if origin.name == CORE:
+        return ""
+    from packaging.requirements import InvalidRequirement, Requirement  # the built-ins alone must not pay for it
+
+    for text in origin.requires or ():
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:  # a distribution's own carelessness; pip refuses it long before we do
+            continue
+        here = version(CORE)
+        if requirement.name == CORE and not requirement.marker and not requirement.specifier.contains(here, True):
+            return f"it needs {CORE}{requirement.specifier}, and {here} is installed"
+    return ""

@@ -1,0 +1,32 @@
+"""What arguments of Python calls may be, models' names above all, and how they are shown where they are wrong."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sotopia_core.errors import ConfigError, nearest
+from sotopia_core.wording import shown
+
+_RESERVED: Final = ("offline", "human", "redis")
+
+
+def found(value: object) -> str:
+    """Show an argument, on one short line, as Python writes it."""
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    return f"the class {value.__name__}" if isinstance(value, type) else shown(value)
+
+
+def check_model_name(where: str, name: object) -> None:
+    """Raise ``ConfigError``, with the place, unless this can be the name of a model."""
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigError(f'{where}: expected a model such as "openai/gpt-4o" or "offline", found {found(name)}')
+    if name == "redis":
+        raise ConfigError(f'{where}: seats over a broker, "redis", are not there yet; name a model, or "human"')
+    if is_bare(name) and (close := nearest(name, _RESERVED)):
+        raise ConfigError(f"{where}: no model is called {name!r}{close}")
+
+
+def is_bare(name: str) -> bool:
+    """Whether this is a LiteLLM id without a provider, such as ``gpt-4o``; in run files it would name a table."""
+    return "/" not in name and name not in _RESERVED
