@@ -3,7 +3,7 @@
 For each model call of an episode it builds the list of chat messages, writes the request body as JSON and reads the
 reply's JSON. For each episode it writes the record as JSON and inserts it into an SQLite file (WAL,
 synchronous = FULL, one table, no index but the key), with one commit for each group of episodes. It renders no prompt,
-checks no reply, and keeps no rule of who sees what: it does the work that no program of this kind can leave out.
+checks no reply, keeps no journal and no rule of who sees what: it does the work that no such program can leave out.
 """
 
 from __future__ import annotations

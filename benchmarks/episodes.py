@@ -25,37 +25,44 @@ def measure(quick: bool) -> list[Table]:
 
 
 def _costs(quick: bool) -> Table:
-    most, every = (100, 20) if quick else (1000, 100)
-    plans = [(Plan(episodes=most, concurrency=concurrency), True) for concurrency in (1, 20, 200)]
+    many, some, few = (60, 60, 60) if quick else (1000, 500, 250)
+    plans = [
+        (Plan(episodes=many, concurrency=concurrency), True) for concurrency in ((1, 20) if quick else (1, 20, 200))
+    ]
     if not quick:
-        plans[2:2] = [(Plan(episodes=episodes), True) for episodes in (250, 500)]
-    plans.append((Plan(episodes=most // 2), False))
-    plans.append((Plan(episodes=most // 2, model=OFFLINE), True))
+        plans += [(Plan(episodes=episodes), True) for episodes in (some, few)]
+    plans += [
+        (Plan(episodes=some), False),
+        (Plan(episodes=some, gathering=True), False),
+        (Plan(episodes=few, model=OFFLINE), True),
+    ]
     method = (
-        "Two LLMAgents, RoundRobin, at most 20 turns, ReachGoalLLMEvaluator[SotopiaDimensions], combos drawn from the\n"
-        "starter pack; each row a fresh process. CPU of all threads while the run lasts. Growth is the slope of resident\n"
-        "memory over the second half of the run, in KiB for each hundred episodes."
+        "Two LLMAgents, RoundRobin, at most 20 turns, ReachGoalLLMEvaluator[SotopiaDimensions]; casts drawn from the\n"
+        "starter pack, or the same in every episode; each row a fresh process. CPU is that of all threads during the\n"
+        "run. Growth is the slope of resident memory over the second half of the run, in KiB for each 100 episodes."
     )
     columns = (
         "model",
         "store",
+        "casts",
         "episodes",
         "in play",
         "turns",
         "CPU us/turn",
         "wall s",
         "peak MiB",
-        "growth KiB/100",
-        f"resident MiB at each {every} episodes",
+        "growth",
+        "resident MiB at each tenth of the run",
     )
     rows = []
     for plan, stored in plans:
-        cost = in_fresh_process(cost_of, plan, stored, every)
+        cost = in_fresh_process(cost_of, plan, stored, plan.episodes // 10)
         later = [(one.episodes / 100, one.resident / KIB) for one in cost.samples if one.episodes > plan.episodes / 2]
         rows.append(
             (
                 plan.model,
                 "SQLite" if stored else "none",
+                "same" if plan.gathering else "drawn",
                 plan.episodes,
                 plan.concurrency,
                 cost.turns,
@@ -83,7 +90,7 @@ def new_store(folder: Path) -> Store:
 
 
 def _ratios(quick: bool) -> Table:
-    rounds, episodes = (3, 20) if quick else (7, 60)
+    rounds, episodes = (3, 10) if quick else (5, 60)
     method = (
         f"{episodes} episodes of 20 turns, 20 in play, then the bare loop with the same calls and records, {rounds} "
         "interleaved rounds in\none process; CPU in us a turn. The bare loop, see bare_loop.py, only writes and reads "

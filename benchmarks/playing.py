@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
@@ -58,24 +59,24 @@ class Instant(Model):
         await asyncio.sleep(0)
         assert request.response_type is not None
         answer = _judgement(request.response_type) if request.purpose == "judge" else _ACTION
+        text = _ACTION_TEXT if answer is _ACTION else json.dumps(answer)
         value = request.response_type.model_validate(answer)
-        return ModelReply(text=_ACTION_TEXT, value=value, model=INSTANT, usage=_USAGE, obtained="schema")
+        return ModelReply(text=text, value=value, model=INSTANT, usage=_USAGE, obtained="schema")
 
 
-_ACTION: Final = {"action_type": "speak", "argument": LINE, "to": []}
-_ACTION_TEXT: Final = f'{{"action_type":"speak","argument":"{LINE}","to":[]}}'
+_ACTION: Final[Mapping[str, object]] = {"action_type": "speak", "argument": LINE, "to": []}
+_ACTION_TEXT: Final = json.dumps(_ACTION)
 
 
-def _judgement(response_type: type[BaseModel]) -> dict[str, dict[str, dict[str, str | int]]]:
-    judgement = {}
+def _judgement(response_type: type[BaseModel]) -> Mapping[str, object]:
+    judgement: dict[str, object] = {}
     for name, info in response_type.model_fields.items():
         participant = info.annotation
         assert isinstance(participant, type)
         assert issubclass(participant, BaseModel)
-        scores: dict[str, dict[str, str | int]] = {
+        judgement[info.alias or name] = {
             dimension: {"reasoning": REASONING, "score": 0} for dimension in participant.model_fields
         }
-        judgement[info.alias or name] = scores
     return judgement
 
 

@@ -28,7 +28,7 @@ def script() -> str:
 
 def measure(quick: bool) -> list[Table]:
     """Start each command in a fresh process, round by round."""
-    rounds = 4 if quick else 15
+    rounds = 3 if quick else 12
     python = [sys.executable]
     commands: Mapping[str, tuple[Sequence[str], str]] = {
         "python -c pass": ([*python, "-c", "pass"], ""),
@@ -38,7 +38,7 @@ def measure(quick: bool) -> list[Table]:
         "sotopia plugins list": ([script(), "plugins", "list"], ""),
     }
     with tempfile.TemporaryDirectory() as folder:
-        works = {name: partial(_start, command, folder) for name, (command, _) in commands.items()}
+        works = {name: partial(wall_of, command, folder) for name, (command, _) in commands.items()}
         interleaved(works, 1)  # reads every file from the disk once, and leaves its bytecode behind
         costs = interleaved(works, rounds)
     bare = costs["python -c pass"]
@@ -62,10 +62,6 @@ def slowest_imports(_quick: bool) -> list[Table]:
     everything = [sys.executable, "-X", "importtime", "-c", EVERYTHING]
     helped = [sys.executable, "-X", "importtime", script(), "--help"]
     return [_imports("importing everything in __all__", everything), _imports("sotopia --help", helped)]
-
-
-def _start(command: Sequence[str], folder: str) -> float:
-    return wall_of(lambda: subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60))
 
 
 def _imports(title: str, command: Sequence[str]) -> Table:

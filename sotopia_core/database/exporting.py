@@ -71,9 +71,7 @@ def write_csv(records: Iterable[Record], path: Path, kind: type[Record] | None =
 
 Writer = Callable[[Iterable[Record], Path], int]
 
-WRITERS: Final[Mapping[str, Writer]] = MappingProxyType(
-    {".json": write_json, ".jsonl": write_jsonl, ".csv": write_csv}
-)
+WRITERS: Final[Mapping[str, Writer]] = MappingProxyType({".json": write_json, ".jsonl": write_jsonl, ".csv": write_csv})
 """What writes a file, by its suffix."""
 
 

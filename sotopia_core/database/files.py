@@ -1,23 +1,30 @@
-"""Records off JSON and JSONL files: every record with its place, every refusal with its reason."""
+"""Records off JSON, JSONL and CSV files: every record with its place, every refusal with its reason."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from glob import has_magic
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from pydantic import ValidationError
 
-from sotopia_core.database.json_values import Flaw, decode, first_flaw, read_values, siblings
+from sotopia_core.database import csv_files
+from sotopia_core.database.episodes_in_files import complete_log, episode_fields, native_episode
+from sotopia_core.database.json_values import Flaw, decode, first_flaw, no_shortcut, read_values, siblings
 from sotopia_core.database.names import EXPORTED_NAMES, KNOWN, known_names, recognise, required, to_native
 from sotopia_core.digests import canonical_json, derive_pk, digest
+from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import RecordError, nearest, one_line
 from sotopia_core.profiles import EnvironmentList
 from sotopia_core.records import Record
 from sotopia_core.wording import explain, location, shown, unknown_key
+
+LARGEST_BITS: Final = 63
+"""How many bits a whole number may have without its sign, where records are found by it."""
 
 _ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -71,31 +78,47 @@ class Refusal:
 
 
 def read_entries(path: Path) -> Iterator[FileRecord | Refusal]:
-    """Yield everything in a file of records, in order: the records, and a refusal for each that cannot be read.
+    """Yield everything in a file of records as :func:`read_each` does, but records of one kind and pk only if equal.
 
-    A file holds records one a line, one after another, in a list, or in an object that has their pks as keys; kinds
-    may be mixed, and each is recognised from its fields. Fields may have the exporter's names. A record without a pk
-    gets one that derives from its content. An object of lists of scenarios' pks is read as named EnvironmentLists.
     The second of two different records of one kind and pk is refused; the second of two equal ones is yielded.
-
-    Values are kept as they are; a number may stand in quotes. Files with one record a line are read in memory that
-    does not depend on the size of the records; other files are read whole. Raises ``RecordError`` for a file that
-    cannot be opened, is empty or is UTF-16.
     """
     seen: dict[tuple[str, str], tuple[Place, str]] = {}
-    for place, value in _placed(path):
-        try:
-            record = _record(value, place.key)
-        except RecordError as error:
-            yield Refusal(place, str(error))
+    for entry in read_each(path):
+        if isinstance(entry, Refusal):
+            yield entry
             continue
+        record = entry.record
         content = digest(record.model_dump(mode="json"))
-        earlier, there = seen.setdefault((record.kind(), record.pk), (place, content))
+        earlier, there = seen.setdefault((record.kind(), record.pk), (entry.place, content))
         if there == content:
-            yield FileRecord(record, place)
+            yield entry
         else:
             where = f"{earlier.within} of this file"
-            yield Refusal(place, f"the pk {shown(record.pk)} stands at {where} with other content; keep one of them")
+            reason = f"the pk {shown(record.pk)} stands at {where} with other content; keep one of them"
+            yield Refusal(entry.place, reason)
+
+
+def read_each(path: Path, kind: type[Record] | None = None) -> Iterator[FileRecord | Refusal]:
+    """Yield everything in a file of records, in order: the records, and a refusal for each that cannot be read.
+
+    A file holds records one a line, one after another, in a list, or in an object that has their pks as keys; one
+    called ``*.csv`` holds them in the rows of a table. Kinds may be mixed, and each is recognised from its fields,
+    unless ``kind`` says what all of them are. Fields may have the exporter's names. A record without a pk gets one that
+    derives from its content. An object of lists of scenarios' pks is read as named EnvironmentLists. Logs of games are
+    read as episodes.
+
+    Values are kept as they are; a number may stand in quotes, and null in the place of an empty text or list. Files
+    with one record a line are read in memory that does not depend on their number; other files are read whole. Raises
+    ``RecordError`` for a file that cannot be opened, is empty or is UTF-16.
+    """
+    for place, value, suspect in _placed(path, kind):
+        if isinstance(value, Record):
+            yield FileRecord(value, place)
+            continue
+        try:
+            yield FileRecord(_record(value, place.key, kind, suspect=suspect), place)
+        except RecordError as error:
+            yield Refusal(place, str(error))
 
 
 def read_records(path: Path) -> Iterator[FileRecord]:
@@ -167,19 +190,26 @@ def _lookup(named: Path, base: Path) -> tuple[Path, Path]:
     return Path(*parts[:wild]), Path(*parts[wild:])
 
 
-def _placed(path: Path) -> Iterator[tuple[Place, object]]:
-    """Yield whatever stands in the place of a record, and where."""
-    for index, found in enumerate(read_values(path)):
+def _placed(path: Path, kind: type[Record] | None) -> Iterator[tuple[Place, object, bool]]:
+    """Yield whatever stands in the place of a record, where, and whether there may be flaws in it."""
+    if path.suffix.lower() == csv_files.SUFFIX:
+        for line, fields in csv_files.read_table(path, kind):
+            yield Place(path, line), fields, True
+        return
+    shortcut = native_episode if kind in (None, EpisodeLog) else no_shortcut
+    for index, found in enumerate(read_values(path, shortcut)):
+        encoded = isinstance(found.value, str)
         value = _unwrapped(found.value)
+        suspect = found.suspect or encoded
         line = found.line if index else None
         if isinstance(value, list):
             for entry, item in enumerate(value, 1):
-                yield Place(path, line, entry=entry), _unwrapped(item)
+                yield Place(path, line, entry=entry), _unwrapped(item), suspect or isinstance(item, str)
         elif isinstance(value, dict) and _is_keyed(value):
             for key, item in value.items():
-                yield Place(path, line, key=key), item
+                yield Place(path, line, key=key), item, suspect
         else:
-            yield Place(path, found.line), value
+            yield Place(path, found.line), value, suspect
 
 
 def _unwrapped(value: object) -> object:
@@ -198,26 +228,36 @@ def _is_list_of_pks(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(i, str) and _ULID.fullmatch(i) for i in value)
 
 
-def _record(value: object, key: str | None) -> Record:
+def _record(value: object, key: str | None, kind: type[Record] | None, *, suspect: bool) -> Record:
     """Make a record of what stands in the place of one; ``RecordError`` says why that cannot be."""
-    flaw = first_flaw(value) or (first_flaw(key) if key is not None else None)
+    flaw = (first_flaw(value) or (first_flaw(key) if key is not None else None)) if suspect else None
     if flaw:
         path, what = flaw
         raise RecordError(f"{location(path)}: {what.reason}" if path else what.reason)
-    if key is not None and _is_list_of_pks(value):
+    if key is not None and kind in (None, EnvironmentList) and _is_list_of_pks(value):
         return _validated(EnvironmentList, {"name": key, "environments": value})
     if not isinstance(value, dict):
         raise RecordError(f"expected an object with the fields of a record, found {shown(value)}")
-    kind = recognise(value)
-    fields = to_native(kind, value)
+    found = recognise(value) if kind is None else kind
+    try:
+        return _of_kind(found, value, key)
+    except RecordError as error:
+        sure = kind is not None or set(required(found)) <= {EXPORTED_NAMES[found].get(name, name) for name in value}
+        raise RecordError(f"{'' if sure else f'read as {found.kind()}: '}{error}") from None
+
+
+def _of_kind(kind: type[Record], value: Mapping[str, object], key: str | None) -> Record:
+    given = episode_fields(value) if kind is EpisodeLog else value
+    fields = to_native(kind, given)
     if key is not None and fields.setdefault("pk", key) != key:
         raise RecordError(f"the record has the pk {shown(fields['pk'])}, which is not its key; make them the same")
+    _refuse_unknown(kind, given)
     try:
-        _refuse_unknown(kind, value)
-        return _validated(kind, fields)
+        record = _validated(kind, fields)
     except RecordError as error:
-        guessed = "" if set(required(kind)) <= fields.keys() else f"read as {kind.kind()}: "
-        raise RecordError(f"{guessed}{_as_spelt(kind, value, str(error))}") from None
+        raise RecordError(_as_spelt(kind, given, str(error))) from None
+    # A status is something that only we write: what has none is a log of Sotopia.
+    return complete_log(record) if isinstance(record, EpisodeLog) and "status" not in fields else record
 
 
 def _refuse_unknown(kind: type[Record], value: Mapping[str, object]) -> None:
@@ -229,15 +269,28 @@ def _refuse_unknown(kind: type[Record], value: Mapping[str, object]) -> None:
 
 
 def _validated(kind: type[Record], fields: Mapping[str, object]) -> Record:
+    given = {name: value for name, value in fields.items() if value is not None or name not in _never_null(kind)}
     try:
-        record = kind.model_validate(fields)
+        record = kind.model_validate(given)
     except ValidationError as error:
         raise RecordError(explain(error, kind)) from None
-    for name, value in fields.items():
+    for name, value in given.items():
+        held = getattr(record, name)
         # pydantic would take true for 1, as no author means it
-        if isinstance(value, bool) and not isinstance(getattr(record, name), bool):
+        if isinstance(value, bool) and not isinstance(held, bool):
             raise RecordError(f"{name}: expected a number, found {shown(value)}")
+        if isinstance(held, int) and held.bit_length() > LARGEST_BITS:
+            raise RecordError(f"{name}: the number {shown(value)} is too large to be stored")
     return record if "pk" in fields else record.model_copy(update={"pk": _derived_pk(record)})
+
+
+@cache
+def _never_null(kind: type[Record]) -> frozenset[str]:
+    """Return the fields that may be missing and cannot be null: what other programs write null for, if it is empty."""
+    fields = kind.model_fields.items()
+    return frozenset(
+        name for name, info in fields if not info.is_required() and type(None) not in get_args(info.annotation)
+    )
 
 
 def _derived_pk(record: Record) -> str:
@@ -249,6 +302,6 @@ def _derived_pk(record: Record) -> str:
 def _as_spelt(kind: type[Record], value: Mapping[str, object], message: str) -> str:
     """Name the field that a message begins with as the file names it."""
     for name, field in EXPORTED_NAMES[kind].items():
-        if name in value and message.startswith(f"{field}: "):
+        if name in value and re.match(rf"{field}[:.\[]", message):
             return name + message.removeprefix(field)
     return message

@@ -73,7 +73,7 @@ def read_values(path: Path, shortcut: Shortcut = no_shortcut) -> Iterator[Found]
         with path.open("rb") as file:
             yield from _values(path, file, shortcut)
     except OSError as error:
-        raise RecordError(_unread(path, error)) from error
+        raise RecordError(unread(path, error)) from error
 
 
 def decode(text: str) -> object:
@@ -191,11 +191,11 @@ def _whole_text(first: _Line, rest: bytes) -> str:
 
 
 def _goes_on_as_jsonl(first: _Line, rest: bytes) -> bool:
-    second = next(_numbered(_bounded(BytesIO(rest)), first.number, 0), None)
+    second = next((raw for raw in BytesIO(rest) if raw.strip()), None)
     if second is None or first.raw.lstrip().startswith(b"[") or first.raw.strip() == b"{":
         return False
     try:
-        return all(isinstance(found.value, dict) for found in second.values())
+        return all(isinstance(found.value, dict) for found in _decoded(_text(second, first), first.number))
     except _BrokenError:
         return False
 
@@ -297,7 +297,8 @@ def _broken(text: str, error: json.JSONDecodeError) -> str:
     return f"broken JSON at column {error.colno} ({message[:1].lower()}{message[1:]}); mend it there"
 
 
-def _unread(path: Path, error: OSError) -> str:
+def unread(path: Path, error: OSError) -> str:
+    """Say why a file cannot be read, and name it."""
     match error:
         case FileNotFoundError():
             if not path.parent.is_dir():

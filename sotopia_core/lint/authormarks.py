@@ -14,7 +14,8 @@ from sotopia_core.profiles import EnvironmentProfile
 _TAG = re.compile(r"<\s*/?\s*(?P<name>[^\W\d][\w-]*)(?P<rest>[^<>]*)>")
 _MARK = re.compile(rf"<(?:/?(?:{'|'.join(OWNERS_MARKS)})\s*|/p\s*|p(?:\s[^<>]*)?)>")
 _FOR_A_SEAT = re.compile(r"""<p\s+viewer\s*=\s*(["'])agent_(?P<seat>\d{1,4})\1\s*>""")
-_SPEAKING = ("info", "hint", "viewer")
+_SPEAKS_OF_MARKS = re.compile(r"(?:\w+[_-])?(?:info|hint)s?", re.IGNORECASE)
+_NAMES_A_VIEWER = re.compile(r"\bviewer\s*=", re.IGNORECASE)
 
 
 def malformed_mark(subjects: Subjects) -> Iterator[Complaint]:
@@ -29,10 +30,10 @@ def unknown_mark(subjects: Subjects) -> Iterator[Complaint]:
     """Complain of tags that look like marks and are none."""
     for entry in subjects.of(EnvironmentProfile):
         for where, text in _texts(entry.record):
-            for tag in dict.fromkeys(found[0] for found in _TAG.finditer(text) if _looks_like_a_mark(found)):
-                meant = _meant(tag)
+            suspects = {found[0]: _meant(found) for found in _TAG.finditer(text) if _looks_like_a_mark(found)}
+            for tag, meant in suspects.items():
                 hint = f"did you mean {meant}?" if meant else f"marks are <p viewer=…>, <{'>, <'.join(OWNERS_MARKS)}>"
-                yield entry, f"{where}: {tag} is no mark, so the passage is for everybody who reads the text; {hint}"
+                yield entry, f"{where}: {tag} is no mark, and is shown as text; {hint}"
 
 
 def unknown_seat(subjects: Subjects) -> Iterator[Complaint]:
@@ -55,17 +56,14 @@ def _texts(scenario: EnvironmentProfile) -> Iterator[tuple[str, str]]:
 def _looks_like_a_mark(tag: re.Match[str]) -> bool:
     if _MARK.fullmatch(tag[0]):
         return False
-    name = tag["name"].casefold()
-    return any(word in name or word in tag["rest"].casefold() for word in _SPEAKING) or _meant(tag[0]) is not None
+    return _SPEAKS_OF_MARKS.fullmatch(tag["name"]) is not None or _meant(tag) is not None
 
 
-def _meant(written: str) -> str | None:
+def _meant(tag: re.Match[str]) -> str | None:
     """Return the mark that a tag is nearest to, written out; None where it is near none."""
-    tag = _TAG.fullmatch(written)
-    assert tag is not None
-    slash = "/" if written[1:].lstrip().startswith("/") else ""
+    closing = "/" in tag[0].partition(tag["name"])[0]
     name = tag["name"].casefold().replace("-", "_")
-    if name == "p" or "viewer" in tag["rest"].casefold():
-        return "</p>" if slash else '<p viewer="agent_0">'
+    if _NAMES_A_VIEWER.search(tag["rest"]) or (name == "p" and tag["rest"].strip() in ("", "/")):
+        return "</p>" if closing else '<p viewer="agent_0">'
     near = get_close_matches(name, OWNERS_MARKS, n=1, cutoff=0.75)
-    return f"<{slash}{near[0]}>" if near else None
+    return f"<{'/' if closing else ''}{near[0]}>" if near else None

@@ -37,7 +37,10 @@ def no_age(subjects: Subjects) -> Iterator[Complaint]:
     """Complain of characters without an age."""
     for entry in subjects.of(AgentProfile):
         if entry.record.age is None:
-            yield entry, f"{shown(entry.record.name)} has no age; acquaintances are told it, and age_constraints need it"
+            yield (
+                entry,
+                f"{shown(entry.record.name)} has no age; acquaintances are told it, and age_constraints need it",
+            )
 
 
 def no_secret(subjects: Subjects) -> Iterator[Complaint]:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sotopia_core.database.files import FileRecord, Refusal, expand_pattern, read_entries
-from sotopia_core.database.files import Place as Place
+from sotopia_core.database.files import FileRecord, Place, Refusal, expand_pattern, read_entries
 from sotopia_core.errors import RecordError
 from sotopia_core.interfaces import Store
-from sotopia_core.lint.subjects import KINDS, Conflict, Entry, Subjects
+from sotopia_core.lint.subjects import KINDS, Entry, Subjects
 from sotopia_core.records import Record
 
 
 def read_files(patterns: Sequence[str], base: Path) -> Subjects:
     """Return what stands in all files that the patterns name, what cannot be read included.
 
-    Patterns are as in a run file's ``[pool]``; ``RecordError`` for one that names no file. Records of kinds that are not
-    linted are passed over. The same record twice is one.
+    Patterns are as in a run file's ``[pool]``; ``RecordError`` for one that names no file. Records of other kinds than
+    those that are linted are passed over.
     """
     files = dict.fromkeys(path for pattern in patterns for path in expand_pattern(pattern, base))
-    refusals: list[Refusal] = []
-    entries: list[Entry[Record]] = []
-    for path in files:
-        for read in _read(path):
-            if isinstance(read, Refusal):
-                refusals.append(read)
-            elif isinstance(read.record, KINDS):
-                entries.append(Entry(read.record, read.place))
-    return _subjects(entries, refusals)
+    return Subjects(tuple(subject for path in files for subject in _subjects(path)))
 
 
 def read_store(store: Store) -> Subjects:
@@ -36,18 +27,16 @@ def read_store(store: Store) -> Subjects:
     return Subjects(tuple(Entry(record) for kind in KINDS for record in store.iterate(kind)), complete=True)
 
 
-def _read(path: Path) -> Iterable[FileRecord | Refusal]:
+def _subjects(path: Path) -> Iterator[Entry[Record] | Refusal]:
+    for read in _entries(path):
+        if isinstance(read, Refusal):
+            yield read
+        elif isinstance(read.record, KINDS):
+            yield Entry(read.record, read.place)
+
+
+def _entries(path: Path) -> Iterator[FileRecord | Refusal]:
     try:
         yield from read_entries(path)
     except RecordError as error:
         yield Refusal(Place(path), str(error).removeprefix(f"{path}: "))
-
-
-def _subjects(entries: Iterable[Entry[Record]], refusals: Iterable[Refusal]) -> Subjects:
-    first: dict[tuple[str, str], Entry[Record]] = {}
-    conflicts: list[Conflict] = []
-    for entry in entries:
-        earlier = first.setdefault((entry.record.kind(), entry.record.pk), entry)
-        if earlier.record != entry.record:
-            conflicts.append(Conflict(entry, earlier))
-    return Subjects(tuple(first.values()), tuple(conflicts), tuple(refusals))

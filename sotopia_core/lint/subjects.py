@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Generic, TypeVar, cast
 
 from sotopia_core.database.files import Place, Refusal
@@ -49,16 +50,38 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Subjects:
-    """All that is linted together, in the order in which it was read.
+    """All that is linted together: ``read``, in that order, are records and what cannot be read as one.
 
-    ``entries`` has each kind and pk once. ``complete`` says that nothing else exists, as in a store; otherwise records
-    may refer to others that are kept elsewhere.
+    ``complete`` says that nothing else exists, as in a store; records of files may refer to others kept elsewhere.
     """
 
-    entries: tuple[Entry[Record], ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    read: tuple[Entry[Record] | Refusal, ...]
     complete: bool = False
+
+    @cached_property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What cannot be read as a record."""
+        return tuple(subject for subject in self.read if isinstance(subject, Refusal))
+
+    @cached_property
+    def entries(self) -> tuple[Entry[Record], ...]:
+        """The records, each kind and pk once: the first of its kind and pk."""
+        return tuple(self._first.values())
+
+    @cached_property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """The records that differ from the first of their kind and pk."""
+        there = [subject for subject in self.read if isinstance(subject, Entry)]
+        pairs = [(entry, self._first[entry.record.kind(), entry.record.pk]) for entry in there]
+        return tuple(Conflict(entry, first) for entry, first in pairs if entry.record != first.record)
+
+    @cached_property
+    def _first(self) -> dict[tuple[str, str], Entry[Record]]:
+        first: dict[tuple[str, str], Entry[Record]] = {}
+        for subject in self.read:
+            if isinstance(subject, Entry):
+                first.setdefault((subject.record.kind(), subject.record.pk), subject)
+        return first
 
     def of(self, kind: type[R]) -> list[Entry[R]]:
         """Return the entries of one kind."""

@@ -22,6 +22,7 @@ from sotopia_core.registry import Registry
 from sotopia_core.server.arguments import check_model_name, found, is_bare
 from sotopia_core.server.combos import ComboLike, combo_of, existing_store
 from sotopia_core.wiring import wire
+from sotopia_core.wording import listed
 
 ActionOrder = Literal["round-robin", "random", "simultaneous"]
 """Who acts in a turn: one after the other in the order of the seats, one drawn each turn, or all at once."""
@@ -82,19 +83,19 @@ async def run_async_server(
     """
     _check_options(sampler, action_order, omniscient, tag, push_to_db, seed)
     loaded = _config(model_dict, action_order, omniscient, tag or "", push_to_db, seed)
-    listed = _listed(env_agent_combo_list, sampler, seats=len(loaded.config.agents))
+    combos = _listed(env_agent_combo_list, sampler, seats=len(loaded.config.agents))
     registry = Registry.discover()
     collector = _Collector()
     registry.register(collector, "run_async_server")
     wiring = wire(loaded, registry)
     if sampler is not None:
         wiring = replace(wiring, sampler=sampler)
-    if listed is None:
+    if combos is None:
         drawn_from = find_pool(PoolSection(), Path(), registry, existing_store(), relationships=False)
         if drawn_from.notice:
             logger.warning("%s", drawn_from.notice)
-        listed = draw_combos(wiring, drawn_from.pool)
-    await play_run(wiring, listed, current_store() if push_to_db else None, registry.notifier(log_fault))
+        combos = draw_combos(wiring, drawn_from.pool)
+    await play_run(wiring, combos, current_store() if push_to_db else None, registry.notifier(log_fault))
     return [EpisodeMessages.of(episode) for _, episode in sorted(collector.episodes.items())]
 
 
@@ -166,7 +167,8 @@ def _seats(models: object) -> list[str]:
         raise ConfigError(f"model_dict: expected models by name, such as {example}, found {found(models)}")
     seats = [f"agent{number}" for number in range(1, len(models) + (_JUDGE not in models))]
     if len(seats) < Combo.MINIMUM:
-        raise ConfigError(f'model_dict: expected "agent1", "agent2" and so on, at least two; found {found(models)}')
+        there = listed(models, "key") if models else "no keys"
+        raise ConfigError(f'model_dict: expected "agent1", "agent2" and so on, at least two; found {there}')
     for key in models:
         if key not in (_JUDGE, *seats):
             close = nearest(key, seats) if isinstance(key, str) else ""

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from sotopia_core import hookspecs
 from sotopia_core.config import ComponentTable, PluginsSection, PoolSection, RunConfig, RunSection, load_config
 from sotopia_core.errors import MissingExtraError, ModelAccessError
-from sotopia_core.registry import CORE, Offer, Registry
+from sotopia_core.plugins import CORE
+from sotopia_core.registry import Offer, Registry
 from sotopia_core.rubrics import DimensionTable
 from sotopia_core.wiring import wire
 from tests.docs.pages import PAGES, ROOT, Block, anchors, blocks, prose, section
