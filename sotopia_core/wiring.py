@@ -222,7 +222,7 @@ class _Wirer:
             ),
             models=book,
             storage=self._one("storage", ("storage",), config.storage, Storage) if config.storage else None,
-            base=self.loaded.base(("pool",)),
+            base=self.loaded.base(("pool", "files")),
         )
         self._find_models(wiring)
         self._guard(("terminal_evaluators",), lambda: check_compatible(wiring.dimensions))
@@ -244,7 +244,7 @@ class _Wirer:
         def find(other: str) -> DimensionSet:
             return DimensionSet.from_model(self.registry.dimension_model(other, self._earlier(name)))
 
-        return dimensions_from_table(name, table, self.loaded.base(("dimensions", name)), find).as_model()
+        return dimensions_from_table(name, table, self.loaded.base(("dimensions", name, "file")), find).as_model()
 
     def _earlier(self, name: str) -> dict[str, type[BaseModel]]:
         """Return the run file's own sets that stand before this one, which alone it may extend."""

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sotopia_core.cli import config, init, listing, plugins, run, show
+from sotopia_core.cli import config, init, lint, listing, plugins, run, show
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 
 EXIT_CRASH: Final = 1
@@ -28,6 +28,7 @@ app.command("run")(run.run)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("init")(init.init)
+app.command("lint")(lint.lint)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
 

@@ -79,7 +79,12 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
             }
         )
         return
-    say(f"{len(combos) * trials} episodes: {len(combos)} combos from {source}, {trials} trials each")
+    episodes, drawn, each = (
+        _count(len(combos) * trials, "episode"),
+        _count(len(combos), "combo"),
+        _count(trials, "trial"),
+    )
+    say(f"{episodes}: {drawn} from {source}, {each} each")
     for seat, blueprint in enumerate(wiring.seating.blueprints):
         where = f"seat {seat}" if wiring.seating.seats else "every seat"
         label = wiring.label(wiring.seating.sample(seat))
@@ -92,6 +97,10 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
     say_table(("scenario", "cast"), [(c.environment.label, ", ".join(c.names)) for c in shown])
     if len(combos) > len(shown):
         say(f"... and {len(combos) - len(shown)} more")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _report(

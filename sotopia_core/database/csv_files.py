@@ -32,8 +32,8 @@ def read_table(path: Path, kind: type[Record] | None = None) -> Iterator[tuple[i
     unless it must be there and holds text. A column without a name, such as an index, is passed over. A row with more
     or fewer cells than columns is a flaw.
 
-    Raises ``RecordError`` for a file that cannot be opened, has no rows, is no UTF-8 or no CSV, and for columns that
-    fit no kind of record.
+    At what is no UTF-8 or no CSV, and at columns that fit no kind of record, reading ends with a flaw. Raises
+    ``RecordError`` for a file that cannot be opened, is empty or is UTF-16.
     """
     csv.field_size_limit(_CELL)
     try:
@@ -41,47 +41,62 @@ def read_table(path: Path, kind: type[Record] | None = None) -> Iterator[tuple[i
             if start.read(2) in _UTF_16:
                 raise RecordError(f"{path}: is UTF-16, as its byte order mark says; save it as UTF-8")
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _rows(path, file, kind)
+            yield from _read(path, file, kind)
     except OSError as error:
         raise RecordError(unread(path, error)) from error
 
 
-def _rows(path: Path, file: TextIO, kind: type[Record] | None) -> Iterator[tuple[int, dict[str, object] | Flaw]]:
+class _BrokenError(Exception):
+    """The table goes no further than this line."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line = line
+        self.reason = reason
+        super().__init__(reason)
+
+
+def _read(path: Path, file: TextIO, kind: type[Record] | None) -> Iterator[tuple[int, dict[str, object] | Flaw]]:
+    rows = _rows(file)
+    try:
+        line, names = next(rows, (0, None))
+        if names is None:
+            raise RecordError(f"{path}: is empty; expected a table with the names of fields in its first row")
+        found = _recognise(line, names) if kind is None else kind
+        for line, row in rows:
+            yield line, _fields(found, names, row)
+    except _BrokenError as broken:
+        yield broken.line, Flaw(broken.reason)
+
+
+def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank, each with the line on which it begins; ``_BrokenError`` where there is none."""
     reader = csv.reader(file, strict=True)
     line = 1
-    names: list[str] | None = None
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise RecordError(f"{path}, line {line}: broken CSV ({error}); mend it there") from None
-        except UnicodeDecodeError as error:
-            where = f"byte {error.object[error.start]:#04x}, after line {reader.line_num}, is not UTF-8"
-            raise RecordError(f"{path}: {where}; save the file as UTF-8") from None
-        if row is None:
-            break
-        if names is None and row:
-            names = row
-            kind = _check_header(path, names, kind)
-        elif names is not None and kind is not None and row:
-            yield line, _fields(kind, names, row)
-        line = reader.line_num + 1
-    if names is None:
-        raise RecordError(f"{path}: is empty; expected a table with the names of fields in its first row")
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise _BrokenError(line, f"broken CSV ({error}); mend it there") from None
+    except UnicodeDecodeError as error:
+        # Text is decoded in blocks, so the row is only near.
+        what = f"byte {error.object[error.start]:#04x}, on this line or after it, is not UTF-8"
+        raise _BrokenError(line, f"{what}; save the file as UTF-8") from None
 
 
-def _check_header(path: Path, names: Sequence[str], kind: type[Record] | None) -> type[Record]:
+def _recognise(line: int, names: Sequence[str]) -> type[Record]:
     for separator, called in _SEPARATORS.items():
         if len(names) == 1 and separator in names[0]:
-            raise RecordError(f"{path}, line 1: the columns are separated by {called}; save it with commas")
+            raise _BrokenError(line, f"the columns are separated by {called}; save the table with commas")
     named = [name for name in names if name]
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
-        raise RecordError(f"{path}, line 1: two columns are called {shown(twice)}; keep one of them")
+        raise _BrokenError(line, f"two columns are called {shown(twice)}; keep one of them")
     try:
-        return recognise(named) if kind is None else kind
+        return recognise(named)
     except RecordError as error:
-        raise RecordError(f"{path}, line 1: {error}") from None
+        raise _BrokenError(line, str(error)) from None
 
 
 def _fields(kind: type[Record], names: Sequence[str], row: Sequence[str]) -> dict[str, object] | Flaw:

@@ -107,7 +107,7 @@ def status_of(rewards: tuple[RewardEntry, ...], agents: int) -> EpisodeStatus:
 
 
 def _names_in(log: EpisodeLog) -> tuple[str, ...]:
-    """Return the names of those who are sent and send messages, in the order in which they come; none where in doubt."""
+    """Return the names of those who are sent messages or send them, as they come; none where that leaves doubt."""
     ends = (end for turn in log.messages for sender, receiver, _ in turn for end in (receiver, sender))
     names = tuple(dict.fromkeys(end for end in ends if end != ENVIRONMENT))
     return names if len(names) == len(log.agents) else ()

@@ -193,8 +193,8 @@ def _lookup(named: Path, base: Path) -> tuple[Path, Path]:
 def _placed(path: Path, kind: type[Record] | None) -> Iterator[tuple[Place, object, bool]]:
     """Yield whatever stands in the place of a record, where, and whether there may be flaws in it."""
     if path.suffix.lower() == csv_files.SUFFIX:
-        for line, fields in csv_files.read_table(path, kind):
-            yield Place(path, line), fields, True
+        for row, fields in csv_files.read_table(path, kind):
+            yield Place(path, row), fields, True
         return
     shortcut = native_episode if kind in (None, EpisodeLog) else no_shortcut
     for index, found in enumerate(read_values(path, shortcut)):

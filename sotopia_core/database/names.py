@@ -136,7 +136,7 @@ def recognise(names: Collection[str]) -> type[Record]:
     nearest = [kind for kind, share in shares.items() if share == most]
     if len(nearest) == 1 and 2 * most >= len(set(names) - COMMON):
         return nearest[0]
-    kinds = ", ".join(_described(kind) for kind in EXPORTED_NAMES)
+    kinds = ", ".join(kind.kind() for kind in EXPORTED_NAMES)
     found = listed(names, "field") if names else "an object without fields"
     raise RecordError(f"no kind of record fits {found}; known kinds are {kinds}")
 

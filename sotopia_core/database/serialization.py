@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sotopia_core.database.exporting import write_csv, write_jsonl
-from sotopia_core.database.files import read_records
+from sotopia_core.database.files import FileRecord, Refusal, read_each
 from sotopia_core.episodes import EpisodeLog, RewardEntry
 from sotopia_core.errors import RecordError
 from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, RelationshipProfile
@@ -123,15 +123,18 @@ def get_rewards_from_episode(episode: EpisodeLog) -> list[tuple[float, dict[str,
 
 
 def _read(kind: type[R], path: str | Path) -> list[R]:
-    there = Path(path)
-    if there.is_file() and there.stat().st_size == 0:  # what an empty list is written as
+    file = Path(path)
+    if file.is_file() and file.stat().st_size == 0:  # as an empty list is written
         return []
-    found: list[R] = []
-    for read in read_records(there):
-        if not isinstance(read.record, kind):
-            raise RecordError(f"{read.place}: expected {kind.kind()}, found {read.record.kind()}")
-        found.append(read.record)
-    return found
+    return [_record_of(kind, read) for read in read_each(file, kind)]
+
+
+def _record_of(kind: type[R], read: FileRecord | Refusal) -> R:
+    if isinstance(read, Refusal):
+        raise read.error
+    if not isinstance(read.record, kind):
+        raise RecordError(f"{read.place}: expected {kind.kind()}, found {read.record.kind()}")
+    return read.record
 
 
 def _stands_for_no_score(entry: RewardEntry, episode: EpisodeLog) -> bool:

@@ -1,4 +1,4 @@
-"""What is probably wrong with profiles and scenarios that can be read: rules, each a small function over the records."""
+"""What is probably wrong with profiles and scenarios: rules, each a small function over all that is linted."""
 
 from sotopia_core.lint.finding import Finding, Rule, Severity
 from sotopia_core.lint.reading import read_files, read_store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sotopia_core.constraints import SeatConstraint, parse_ages, parse_agents, parse_constraints, parse_occupations
+from sotopia_core.constraints import SeatConstraint, parse_agents, parse_ages, parse_constraints, parse_occupations
 from sotopia_core.lint.finding import Complaint
 from sotopia_core.lint.subjects import Subjects
 from sotopia_core.profiles import AgentProfile, EnvironmentProfile, RelationshipProfile, RelationshipType
@@ -48,16 +48,14 @@ def unmet_constraint(subjects: Subjects) -> Iterator[Complaint]:
 
 
 def unmet_relationship(subjects: Subjects) -> Iterator[Complaint]:
-    """Complain of scenarios for people who stand to each other as no two characters do, where relationships are kept."""
-    if not (subjects.of(AgentProfile) and subjects.of(RelationshipProfile)):
-        return
-    agents = subjects.by_pk(AgentProfile)
+    """Complain of scenarios for a relationship that no two characters have, where relationships are kept."""
+    agents, relationships = subjects.by_pk(AgentProfile), subjects.of(RelationshipProfile)
     found = {
         entry.record.relationship
-        for entry in subjects.of(RelationshipProfile)
+        for entry in relationships
         if entry.record.agent_1_id in agents and entry.record.agent_2_id in agents
     }
-    for entry in subjects.of(EnvironmentProfile):
+    for entry in subjects.of(EnvironmentProfile) if agents and relationships else ():
         asked = entry.record.relationship
         if asked not in {RelationshipType.stranger, *found}:
-            yield entry, f"the scenario is for {asked.name}, and no two characters are that; add such a relationship"
+            yield entry, f"no two characters have the relationship {asked.name} that the scenario asks for; add one"

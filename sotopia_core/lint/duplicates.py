@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial
 from typing import Final, TypeVar
 
 from sotopia_core.database.files import differing_fields
@@ -47,7 +48,7 @@ def same_text(subjects: Subjects) -> Iterator[Complaint]:
         if _codename_and_setting(scenario.record) != _codename_and_setting(before.record):
             yield scenario, f"the scenario and all goals are word for word those of {before}; change or delete one"
     for field in _OWN_WORDS:
-        for agent, first in _again(subjects.of(AgentProfile), lambda agent, field=field: _words(getattr(agent, field))):
+        for agent, first in _again(subjects.of(AgentProfile), partial(_said, field=field)):
             if agent.record.name != first.record.name:
                 yield agent, f"{field} of {shown(agent.record.name)} is word for word that of {first}; change one"
 
@@ -76,6 +77,10 @@ def _codename_and_setting(scenario: EnvironmentProfile) -> Hashable:
 def _setting_and_goals(scenario: EnvironmentProfile) -> Hashable:
     setting = _words(scenario.scenario)
     return (setting, *map(_words, scenario.agent_goals)) if setting else None
+
+
+def _said(agent: AgentProfile, field: str) -> str:
+    return _words(getattr(agent, field))
 
 
 def _words(text: str) -> str:

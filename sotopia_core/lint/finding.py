@@ -29,9 +29,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a rule found. ``place`` is None for records of a store, ``kind`` and ``pk`` where there is no record.
+    """Something that a rule found. ``message`` is one line that says what is wrong and what to do.
 
-    ``message`` is one line that says what is wrong and what to do.
+    ``place`` is None for a record of a store, ``kind`` and ``pk`` for what cannot be read as a record.
     """
 
     rule: str

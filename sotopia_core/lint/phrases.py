@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Final
 
 from sotopia_core.marks import Viewer, resolve
@@ -17,8 +18,8 @@ WHOLE: Final = 3
 PART: Final = 4
 """Telling words that a part of a sentence needs at least to be recognised; it must also be half of the sentence."""
 
-THIRD_PERSON: Final = frozenset("they them their theirs he him his she her hers".split())
-_UNTELLING: Final = THIRD_PERSON | frozenset("you your yours a an the this that these those".split())
+THIRD_PERSON: Final = frozenset({"they", "them", "their", "theirs", "he", "him", "his", "she", "her", "hers"})
+_UNTELLING: Final = THIRD_PERSON | {"you", "your", "yours", "a", "an", "the", "this", "that", "these", "those"}
 _WORD = re.compile(r"\w+(?:[.,'’]\w+)*")
 _END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _MARK = re.compile(r"(</?[a-z_]+[^<>]*>)")
@@ -107,7 +108,7 @@ def echo(sentence: Sentence, other: Sentence) -> Echo | None:
     for size in (telling, max(PART, (telling + 1) // 2)):
         if WHOLE <= size <= telling and (found := _common_run(sentence, other, size)):
             here, there = found
-            return Echo(sentence, other, here, there, size)
+            return Echo(sentence, other, here, there, _extent(sentence, other, here, there))
     return None
 
 
@@ -116,6 +117,12 @@ def _common_run(sentence: Sentence, other: Sentence, size: int) -> tuple[int, in
     for at, run in enumerate(other.runs(size)):
         there.setdefault(run, at)
     return next(((at, there[run]) for at, run in enumerate(sentence.runs(size)) if run in there), None)
+
+
+def _extent(sentence: Sentence, other: Sentence, here: int, there: int) -> int:
+    """Return how many telling words the two have in common from these on."""
+    pairs = zip(sentence.telling[here:], other.telling[there:], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0][1] == pair[1][1], pairs))
 
 
 def _in_third_person(sentence: Sentence, start: int, size: int) -> bool:

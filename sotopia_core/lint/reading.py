@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sotopia_core.database.files import FileRecord, Place, Refusal, expand_pattern, read_entries
+from sotopia_core.database.files import FileRecord, Place, Refusal, expand_pattern, read_each
 from sotopia_core.errors import RecordError
 from sotopia_core.interfaces import Store
 from sotopia_core.lint.subjects import KINDS, Entry, Subjects
@@ -37,6 +37,6 @@ def _subjects(path: Path) -> Iterator[Entry[Record] | Refusal]:
 
 def _entries(path: Path) -> Iterator[FileRecord | Refusal]:
     try:
-        yield from read_entries(path)
+        yield from read_each(path)
     except RecordError as error:
         yield Refusal(Place(path), str(error).removeprefix(f"{path}: "))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from sotopia_core.lint.finding import Complaint
 from sotopia_core.lint.subjects import Subjects
@@ -14,16 +14,19 @@ from sotopia_core.profiles import (
     RelationshipProfile,
 )
 from sotopia_core.records import Record
-from sotopia_core.wording import shown
+from sotopia_core.wording import SHOWN_ENTRIES, listed, shown
 
 
 def dangling(subjects: Subjects) -> Iterator[Complaint]:
     """Complain of references to characters and scenarios that are not there, where any of their kind are."""
-    there = {kind: subjects.by_pk(kind) for kind in (AgentProfile, EnvironmentProfile) if subjects.knows(kind)}
-    for entry in subjects.entries:
-        for kind, what, pk in _references(entry.record):
-            if kind in there and pk not in there[kind]:
-                yield entry, f"there is no {what} {shown(pk)}; add it, or delete what refers to it"
+    for kind, noun in ((EnvironmentProfile, "scenario"), (AgentProfile, "character")):
+        there = subjects.by_pk(kind)
+        for entry in subjects.entries if subjects.knows(kind) else ():
+            missing = [pk for pk in dict.fromkeys(_references(entry.record).get(kind, ())) if pk not in there]
+            if missing:
+                count = f" ({len(missing)} in all)" if len(missing) > SHOWN_ENTRIES else ""
+                verb = "is" if len(missing) == 1 else "are"
+                yield entry, f"it refers to {listed(missing, noun)}{count}, which {verb} not here; add what is missing"
 
 
 def misfit_cast(subjects: Subjects) -> Iterator[Complaint]:
@@ -43,16 +46,14 @@ def misfit_cast(subjects: Subjects) -> Iterator[Complaint]:
             yield entry, f"the combo seats {shown(twice[0])} twice; nobody can meet somebody of their own name"
 
 
-def _references(record: Record) -> Iterator[tuple[type[Record], str, str]]:
-    """Yield what a record refers to: the kind, its word, the pk; each once."""
+def _references(record: Record) -> Mapping[type[Record], Sequence[str]]:
+    """Return the pks that a record refers to, by kind."""
     match record:
         case EnvAgentComboStorage():
-            scenarios, agents = [record.env_id], [*record.agent_ids]
+            return {EnvironmentProfile: [record.env_id], AgentProfile: record.agent_ids}
         case RelationshipProfile():
-            scenarios, agents = [], [record.agent_1_id, record.agent_2_id]
+            return {AgentProfile: [record.agent_1_id, record.agent_2_id]}
         case EnvironmentList():
-            scenarios, agents = [*record.environments], []
+            return {EnvironmentProfile: record.environments}
         case _:
-            return
-    yield from ((EnvironmentProfile, "scenario", pk) for pk in dict.fromkeys(scenarios))
-    yield from ((AgentProfile, "character", pk) for pk in dict.fromkeys(agents))
+            return {}

@@ -70,6 +70,25 @@ def test_a_dry_run_says_what_would_be_played_and_keeps_nothing(tmp_path, run_fil
     assert not (tmp_path / "sotopia.db").exists()
 
 
+def test_relative_files_are_found_from_where_they_are_named(tmp_path, run_file):
+    """In a run file, beside it; in an override, in the working directory."""
+    (tmp_path / "sub").mkdir()
+    records = [
+        {"pk": "A", "first_name": "Ada"},
+        {"pk": "B", "first_name": "Ben"},
+        {"pk": "E", "codename": "talk", "scenario": "Two people talk.", "agent_goals": ["Listen.", "Speak."]},
+    ]
+    (tmp_path / "sub" / "pool.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    (tmp_path / "sub" / "pool.toml").write_text('[pool]\nfiles = ["pool.jsonl"]\npacks = []\n', encoding="utf-8")
+    beside = sotopia("run", run_file, "sub/pool.toml", "--dry-run", cwd=tmp_path)
+    assert "1 episode: 1 combo from pool.jsonl, 1 trial each" in beside.stdout, beside.stderr
+    options = ("--set", 'pool.files=["sub/pool.jsonl"]', "--set", "pool.packs=[]")
+    here = sotopia("run", "../run.toml", "--dry-run", *options, cwd=tmp_path / "sub")
+    assert here.returncode == 2
+    assert "sub/pool.jsonl" in here.stderr
+    assert sotopia("run", "run.toml", "--dry-run", *options, cwd=tmp_path).returncode == 0
+
+
 def test_save_false_plays_and_keeps_nothing(tmp_path, run_file):
     done = sotopia("run", run_file, "--set", "run.save=false", cwd=tmp_path)
     assert done.returncode == 0
