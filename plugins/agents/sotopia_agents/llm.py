@@ -10,11 +10,12 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from sotopia_agents import templates
 from sotopia_agents.presence import others_present
-from sotopia_agents.replies import reply_type
+from sotopia_agents.replies import ActionReply, reply_type
 from sotopia_core.errors import ConfigError
 from sotopia_core.interfaces import OPERATIONAL, Agent, InputPath, ModelRef
 from sotopia_core.messages import (
     ACTION_TYPES,
+    ActionType,
     AgentAction,
     Background,
     Event,
@@ -60,6 +61,8 @@ class LLMAgent(Agent):
     _chat: tuple[ChatMessage, ...] = PrivateAttr(default=())
     _unanswered: tuple[Event, ...] = PrivateAttr(default=())
     _heard_turn: int = PrivateAttr(default=-1)
+    _asked: tuple[tuple[str, ...], tuple[ActionType, ...]] | None = PrivateAttr(default=None)
+    _answer: type[ActionReply] | None = PrivateAttr(default=None)
 
     @field_validator("template")
     @classmethod
@@ -84,7 +87,7 @@ class LLMAgent(Agent):
         chat = self._chat if self.memory is None else self._chat[-2 * self.memory :]
         reply = await self.seat.model(self.model).generate(
             (opening, *chat, self._question(observation)),
-            reply_type(self.seat.name, others_present(self.seat, observation), observation.available_actions),
+            self._reply_type(observation),
             temperature=self.temperature,
             max_tokens=self.max_tokens,
         )
@@ -113,6 +116,12 @@ class LLMAgent(Agent):
         answer = ChatMessage(role="assistant", content=action.model_dump_json())
         self._chat += (self._question(observation), answer)
         self._unanswered = ()
+
+    def _reply_type(self, observation: Observation) -> type[ActionReply]:
+        asked = (others_present(self.seat, observation), observation.available_actions)
+        if self._asked != asked or self._answer is None:
+            self._asked, self._answer = asked, reply_type(self.seat.name, *asked)
+        return self._answer
 
     def _open(self, observation: Observation) -> ChatMessage:
         if self._opening is None:

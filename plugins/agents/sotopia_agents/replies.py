@@ -30,7 +30,8 @@ class ActionReply(BaseModel):
         return AgentAction(action_type=self.action_type, argument=self.argument, to=tuple(self.to))
 
 
-@lru_cache(maxsize=1024)
+# A type takes some 100 KB: enough are kept for repetitions of a combo, and each agent holds on to its own.
+@lru_cache(maxsize=64)
 def reply_type(name: str, others: tuple[str, ...], actions: tuple[ActionType, ...]) -> type[ActionReply]:
     """Return the type of the replies of the agent ``name``, who may take ``actions`` and address ``others``.
 

@@ -28,7 +28,8 @@ class Answer(BaseModel):
     )
 
 
-@lru_cache(maxsize=256)
+# A type takes some 300 KB and is needed once an episode; a few are kept for repetitions of a combo.
+@lru_cache(maxsize=32)
 def reply_type(names: tuple[str, ...], dimensions: DimensionSet) -> type[Answer]:
     """Return the type of the answer about these participants: a field for each, whose alias is the exact name."""
     fields: dict[str, Any] = {dimension.name: (_answer_on(dimension), ...) for dimension in dimensions.dimensions}
