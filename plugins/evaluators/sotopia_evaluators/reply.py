@@ -32,12 +32,17 @@ class Answer(BaseModel):
 @lru_cache(maxsize=32)
 def reply_type(names: tuple[str, ...], dimensions: DimensionSet) -> type[Answer]:
     """Return the type of the answer about these participants: a field for each, whose alias is the exact name."""
-    fields: dict[str, Any] = {dimension.name: (_answer_on(dimension), ...) for dimension in dimensions.dimensions}
-    participant = create_model("ParticipantJudgement", __base__=Answer, **fields)
+    participant = _participant_type(dimensions)
     participants: dict[str, Any] = {
         f"agent_{seat}": (participant, Field(alias=name)) for seat, name in enumerate(names)
     }
     return create_model("EpisodeJudgement", __base__=Answer, **participants)
+
+
+@lru_cache(maxsize=32)
+def _participant_type(dimensions: DimensionSet) -> type[Answer]:
+    fields: dict[str, Any] = {dimension.name: (_answer_on(dimension), ...) for dimension in dimensions.dimensions}
+    return create_model("ParticipantJudgement", __base__=Answer, **fields)
 
 
 def scores_by_name(answer: Answer) -> dict[str, Scored]:
