@@ -36,7 +36,7 @@ model = "offline"
 
 def measure(quick: bool) -> list[Table]:
     """Run the command in an empty folder, round by round."""
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 3
     with tempfile.TemporaryDirectory() as folder:
         seventy = Path(folder) / "seventy.toml"
         seventy.write_text(SEVENTY, encoding="utf-8")

@@ -15,7 +15,7 @@ from sotopia_core.database.locate import storage_from_url
 from sotopia_core.interfaces import Store
 from sotopia_core.registry import Registry
 
-RECORDED: Final = 20
+RECORDED: Final = 10
 """Episodes that the bare loop knows by heart and goes through again and again."""
 
 
@@ -25,15 +25,15 @@ def measure(quick: bool) -> list[Table]:
 
 
 def _costs(quick: bool) -> Table:
-    many, some, few = (60, 60, 60) if quick else (1000, 500, 250)
+    many, some, few = (40, 40, 40) if quick else (1000, 500, 250)
     plans = [
         (Plan(episodes=many, concurrency=concurrency), True) for concurrency in ((1, 20) if quick else (1, 20, 200))
     ]
     if not quick:
         plans += [(Plan(episodes=episodes), True) for episodes in (some, few)]
     plans += [
-        (Plan(episodes=some), False),
-        (Plan(episodes=some, gathering=True), False),
+        (Plan(episodes=few), False),
+        (Plan(episodes=few, gathering=True), False),
         (Plan(episodes=few, model=OFFLINE), True),
     ]
     method = (
@@ -90,7 +90,7 @@ def new_store(folder: Path) -> Store:
 
 
 def _ratios(quick: bool) -> Table:
-    rounds, episodes = (3, 10) if quick else (5, 60)
+    rounds, episodes = (2, 10) if quick else (5, 40)
     method = (
         f"{episodes} episodes of 20 turns, 20 in play, then the bare loop with the same calls and records, {rounds} "
         "interleaved rounds in\none process; CPU in us a turn. The bare loop, see bare_loop.py, only writes and reads "

@@ -16,7 +16,7 @@ LONG: Final = 200
 
 def measure(quick: bool) -> list[Table]:
     """Measure each number of agents in a process of its own."""
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 3
     method = (
         f"CPU of one episode, in ms: instant model, one episode in play, SQLite store, {rounds} interleaved rounds.\n"
         f"A cost in proportion to the turns gives {LONG / SHORT:g}; the target is at most 13."

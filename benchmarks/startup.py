@@ -28,7 +28,7 @@ def script() -> str:
 
 def measure(quick: bool) -> list[Table]:
     """Start each command in a fresh process, round by round."""
-    rounds = 3 if quick else 12
+    rounds = 2 if quick else 10
     python = [sys.executable]
     commands: Mapping[str, tuple[Sequence[str], str]] = {
         "python -c pass": ([*python, "-c", "pass"], ""),

@@ -93,6 +93,8 @@ class ParallelSotopiaEnv:
         on_call: CallListener | None = None,
     ) -> None:
         self.combo = scenario if isinstance(scenario, Combo) else Combo(environment=scenario, agents=tuple(agents))
+        self.names: tuple[str, ...] = self.combo.names
+        """All agents' names, in the order of their seats."""
         self.mode: Mode = mode
         self._evaluators = tuple(evaluators)
         self._response = [e for e in self._evaluators if isinstance(e, ResponseEvaluator)]
@@ -121,11 +123,6 @@ class ParallelSotopiaEnv:
         self._seen: dict[str, list[Event]] = {name: [] for name in self.names}
         self._current: dict[str, Observation] = {}
         self.in_turn: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All agents' names, in the order of their seats."""
-        return self.combo.names
 
     @property
     def transcript(self) -> Transcript:
@@ -182,7 +179,7 @@ class ParallelSotopiaEnv:
         self._events += happened
         self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
         self.turn += 1
-        verdicts = await asyncio.gather(*(self._ask(evaluator) for evaluator in self._response))
+        verdicts = await self._ask_all()
         self.done = any(verdict.terminated for verdict in verdicts)
         self.comments = "; ".join(verdict.comments for verdict in verdicts if verdict.comments)
         self.in_turn = () if self.done else self._choose()
@@ -254,6 +251,11 @@ class ParallelSotopiaEnv:
         for recipient in action.to:
             if recipient not in self.names:
                 raise ActionError(f"{name} addressed {recipient!r}; the agents are {', '.join(self.names)}")
+
+    async def _ask_all(self) -> list[Verdict]:
+        if len(self._response) == 1:  # the common case, without the cost of a task
+            return [await self._ask(self._response[0])]
+        return list(await asyncio.gather(*(self._ask(evaluator) for evaluator in self._response)))
 
     async def _ask(self, evaluator: ResponseEvaluator) -> Verdict:
         role = self._roles[id(evaluator)]

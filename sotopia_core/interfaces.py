@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
@@ -19,7 +20,6 @@ from pydantic import (
     Field,
     InstanceOf,
     PlainSerializer,
-    PrivateAttr,
     WithJsonSchema,
 )
 
@@ -208,7 +208,7 @@ class Seat:
     seed: int = 0
     models: Callable[[Model | str], ModelHandle] | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The agent's name: the key of the environment's dicts, and how others address it."""
         return self.profile.name
@@ -249,20 +249,17 @@ class Agent(Component):
     exclusive: ClassVar[bool] = False
     """Whether only one episode at a time can hold such an agent, such as a person at the terminal."""
 
-    _seat: Seat | None = PrivateAttr(default=None)
-
-    @property
+    # A cached property that bind fills, since pydantic's private attributes are slow and a seat is read all the time.
+    @cached_property
     def seat(self) -> Seat:
         """The seat this instance was made for."""
-        if self._seat is None:
-            raise LookupError(f"{type(self).__name__} is not seated yet; the kernel binds the seat before turn 0")
-        return self._seat
+        raise LookupError(f"{type(self).__name__} is not seated yet; the kernel binds the seat before turn 0")
 
     def bind(self, seat: Seat) -> None:
         """Take a seat. Called by the kernel, once, before turn 0; ``ValueError`` where one is taken already."""
-        if self._seat is not None:
-            raise ValueError(f"this {type(self).__name__} sits as {self._seat.name} already; make one for each seat")
-        self._seat = seat
+        if "seat" in self.__dict__:
+            raise ValueError(f"this {type(self).__name__} sits as {self.seat.name} already; make one for each seat")
+        self.__dict__["seat"] = seat
 
     @property
     def model_label(self) -> str:

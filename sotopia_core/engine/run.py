@@ -30,8 +30,9 @@ class RunResult:
 
     record: RunRecord
     tally: Tally
-    pks: list[str] = field(default_factory=list)
-    only: EpisodeLog | None = None
+    # asyncio.run makes the repr of what it returns, which for a long episode is slow.
+    pks: list[str] = field(default_factory=list, repr=False)
+    only: EpisodeLog | None = field(default=None, repr=False)
 
 
 def draw_combos(wiring: Wiring, pool: Pool) -> list[Combo]:

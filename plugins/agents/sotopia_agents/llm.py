@@ -61,6 +61,7 @@ class LLMAgent(Agent):
     _chat: tuple[ChatMessage, ...] = PrivateAttr(default=())
     _unanswered: tuple[Event, ...] = PrivateAttr(default=())
     _heard_turn: int = PrivateAttr(default=-1)
+    _question_now: ChatMessage | None = PrivateAttr(default=None)
     _asked: tuple[tuple[str, ...], tuple[ActionType, ...]] | None = PrivateAttr(default=None)
     _answer: type[ActionReply] | None = PrivateAttr(default=None)
 
@@ -109,8 +110,10 @@ class LLMAgent(Agent):
         if observation.turn <= self._heard_turn:
             return  # asked again after a failed reply
         self._heard_turn = observation.turn
+        self._question_now = None
         self._open(observation)
-        self._unanswered += tuple(event for event in observation.events if event.sender != self.seat.name)
+        own = self.seat.name
+        self._unanswered += tuple(event for event in observation.events if event.sender != own)
 
     def _do(self, observation: Observation, action: AgentAction) -> None:
         answer = ChatMessage(role="assistant", content=action.model_dump_json())
@@ -135,6 +138,11 @@ class LLMAgent(Agent):
         return self._opening
 
     def _question(self, observation: Observation) -> ChatMessage:
+        if self._question_now is None:
+            self._question_now = self._render_question(observation)
+        return self._question_now
+
+    def _render_question(self, observation: Observation) -> ChatMessage:
         present = others_present(self.seat, observation)
         closed = set(ACTION_TYPES) - set(observation.available_actions)
         everybody = len(present) + 1 == len(self.seat.background.names)

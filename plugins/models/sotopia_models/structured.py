@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -43,11 +44,18 @@ def json_schema_for(response_type: type[BaseModel]) -> dict[str, Any]:
     them. Raises ``TypeError`` for a type that no strict schema can say: one that is no object, refers to itself, has
     free keys (a dict), positions of their own types (a tuple), or a field that can hold anything.
     """
+    schema: dict[str, Any] = json.loads(_schema_text(response_type))
+    return schema
+
+
+# Kept as text, so that each caller gets a schema of its own, whatever it or the client library does to it.
+@lru_cache(maxsize=64)
+def _schema_text(response_type: type[BaseModel]) -> str:
     whole = response_type.model_json_schema(by_alias=True)
     schema = _strict(_undescribed(whole), whole.get("$defs", {}), response_type.__name__, ())
     if schema.get("type") != "object":
         raise TypeError(f"{response_type.__name__} is no JSON object, so no model can be asked for it")
-    return schema
+    return json.dumps(schema)
 
 
 def _strict(

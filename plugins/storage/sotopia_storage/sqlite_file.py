@@ -45,7 +45,7 @@ SETTINGS: Final = (
     # Pages of the index are written again and again: fewer, larger checkpoints copy each of them once.
     "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -8192",
 )
 
 _NEW: Final = (0, 0, 0)
