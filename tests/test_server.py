@@ -140,6 +140,17 @@ class TestTheDocumentedCall:
             kept = {episode.pk for episode in EpisodeLog.find(tag=f"t{seed}").all()}
             assert kept == {messages.episode.pk for messages in episodes}
 
+    def test_threads_keep_their_episodes_in_one_store(self, folder):
+        def call(number: int) -> None:
+            played(sampler=UniformSampler(size=2), seed=number, tag=f"thread {number}", push_to_db=True)
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        assert [EpisodeLog.find(tag=f"thread {number}").count() for number in range(4)] == [2] * 4
+
 
 class TestWhoActsAndWhoSees:
     def test_round_robin_goes_through_the_seats(self):

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sotopia_core.cli import config, init, lint, listing, plugins, run, show
+from sotopia_core.cli import config, exporting, importing, init, lint, listing, plugins, run, show
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 
 EXIT_CRASH: Final = 1
@@ -27,6 +27,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
+app.command("import")(importing.import_)
+app.command("export")(exporting.export)
 app.command("init")(init.init)
 app.command("lint")(lint.lint)
 app.add_typer(plugins.app, name="plugins")

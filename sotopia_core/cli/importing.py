@@ -1,55 +1,35 @@
-"""``sotopia import``: records from files into a store, and a report of what became of each."""
+"""``sotopia import``: brings records from files into a store."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-
-from sotopia_core.cli.kinds import KIND_NAMES, find_kind
-from sotopia_core.errors import InputError
-
-EXIT_SKIPPED = 3
 
 
 def import_(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Files, patterns, or folders with all .json, .jsonl and .csv in them."),
+        typer.Argument(
+            metavar="PATH...", help="Files, patterns, and folders: all .json, .jsonl and .csv files in them."
+        ),
     ],
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help=f"What all records are, instead of asking each: {KIND_NAMES}.")
+        str | None, typer.Option(metavar="KIND", help="What all records are: agents, episodes and so on, as in export.")
     ] = None,
     on_error: Annotated[
-        str, typer.Option(help="stop: one record that cannot be imported, and nothing is; skip: all others are.")
+        str,
+        typer.Option(metavar="stop|skip", help="At a record that cannot be imported: import nothing, or the others."),
     ] = "stop",
     store: Annotated[str | None, typer.Option(metavar="URL", help="Where to, such as sqlite:///my.db.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
-    """Bring records from JSON, JSONL and CSV files into the store.
+    """Import records from JSON, JSONL and CSV files.
 
-    The kind of each record is told from its fields, which may have the names that Sotopia or its exporter gives them.
-    What the store has already is left as it is; another record under the same pk is a conflict and is not imported.
-    The exit status is 0 when all is well, 2 when nothing was imported, 3 when records were skipped.
+    Each record's kind is told from its fields, under the names that Sotopia or its exporter gives them. What the store
+    has already stays as it is; another record under the same pk is a conflict and is not imported. All is stored
+    together or not at all. The exit status is 0 when all is well, 2 when nothing was imported, 3 when some was skipped.
     """
-    from pathlib import Path
+    from sotopia_core.cli.import_report import run_import
 
-    from sotopia_core.cli.import_progress import ImportProgress
-    from sotopia_core.database.importing import find_record_files, import_files
-    from sotopia_core.database.locate import find_storage
-    from sotopia_core.registry import Registry
-
-    if on_error not in ("stop", "skip"):
-        raise InputError(f"--on-error {on_error}: expected stop or skip")
-    wanted = None if kind is None else find_kind(kind)
-    files = find_record_files(paths, Path())
-    storage = find_storage(Registry.installed(), store)
-    with storage.open() as opened, ImportProgress() as progress:
-        report = import_files(
-            files, opened, kind=wanted, on_error="stop" if on_error == "stop" else "skip", watcher=progress
-        )
-    _say_report(report, storage.url, as_json=as_json)
-    if report.left_out and not report.stored:
-        raise InputError(_why_nothing(report))
-    if report.left_out:
-        raise typer.Exit(EXIT_SKIPPED)
+    raise typer.Exit(run_import(paths, kind=kind, on_error=on_error, store=store, as_json=as_json))

@@ -14,7 +14,7 @@ EXIT_FOUND: Final = 2
 
 def lint(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files, or patterns such as 'profiles/*.jsonl'.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Files, or patterns such as 'profiles/*.jsonl'.")
     ] = None,
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="Without files: where to look, such as sqlite:///my.db.")

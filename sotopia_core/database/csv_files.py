@@ -6,10 +6,11 @@ import ast
 import codecs
 import csv
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TextIO, get_args
+from types import UnionType
+from typing import Any, Final, TextIO, Union, get_args, get_origin
 
 from sotopia_core.database.json_values import Flaw, decode, unread
 from sotopia_core.database.names import EXPORTED_NAMES, known_names, recognise, required
@@ -69,7 +70,7 @@ def _read(path: Path, file: TextIO, kind: type[Record] | None) -> Iterator[tuple
 
 
 def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, each with the line on which it begins; ``_BrokenError`` where there is none."""
+    """Yield the rows that are not blank, each with the line it begins on; ``_BrokenError`` where a line makes none."""
     reader = csv.reader(file, strict=True)
     line = 1
     try:
@@ -134,5 +135,8 @@ def _python_list(cell: str) -> object:
 @cache
 def _texts(kind: type[Record]) -> frozenset[str]:
     """Return the fields of a kind that may hold text."""
-    fields: Mapping[str, Any] = {name: info.annotation for name, info in kind.model_fields.items()}
-    return frozenset(name for name, annotation in fields.items() if annotation is str or str in get_args(annotation))
+    return frozenset(name for name, info in kind.model_fields.items() if str in _alternatives(info.annotation))
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)

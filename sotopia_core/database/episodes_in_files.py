@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +30,11 @@ DERIVED: Final = (
 
 RAW: Final = ("raw_messages", "raw_rewards")
 """What the exporter derives it from, and so what must be there."""
+
+_KEY: Final = re.compile(rb'":')
+_ESCAPED: Final = rb'\":'
+_PLAIN: Final = (str, float, int, type(None), bool)
+_KEYLESS: Final = ("verbatim_messages",)
 
 FAILED: Final = "the log has 0.0 in its place, by which Sotopia marks that scoring failed"
 ABSENT: Final = "the log gives no score"
@@ -138,25 +145,35 @@ def native_episode(line: bytes) -> EpisodeLog | None:
     None for anything else, and for whatever needs a closer look: what this takes, the other way takes with the same
     result.
     """
-    if b'"status":' not in line or b'"agents":' not in line or b"NaN" in line or b"Infinity" in line:
+    if b'"status":' not in line or b'"agents":' not in line:
         return None
     try:
-        episode = EpisodeLog.model_validate_json(line, strict=True)
-    except ValidationError:
-        return None
-    if not {"pk", "status"} <= episode.model_fields_set:
+        episode = EpisodeLog.model_validate_json(line.decode(), strict=True)
+        for profile in _profiles(episode):
+            json.dumps(profile, allow_nan=False)
+    except ValueError:  # pydantic's errors are among these
         return None
     # Of a key that stands twice in an object, pydantic takes the last and is silent. A quotation mark within a text is
-    # escaped, so a key is wherever an unescaped one stands before a colon; where more seem to be, the other way looks.
-    written = line.count(b'":') - line.count(b'\\":')
-    return episode if written == _keys(episode) else None
+    # escaped, so there is a key wherever one that is not stands before a colon; what looks otherwise is read otherwise.
+    keys = _keys(episode)
+    seen = len(_KEY.findall(line))  # faster than bytes.count
+    each_once = seen == keys or seen - line.count(_ESCAPED) == keys
+    return episode if each_once and {"pk", "status"} <= episode.model_fields_set else None
+
+
+def _profiles(episode: EpisodeLog) -> Iterator[dict[str, Any]]:
+    """Yield those parts of an episode that may hold any JSON, and so also numbers that are none."""
+    for turn in episode.turns:
+        for observation in turn.observations.values():
+            if observation.background is not None:
+                yield from (participant.profile for participant in observation.background.participants)
 
 
 def _keys(value: object) -> int:
     """Count the keys that a value was read from."""
     if isinstance(value, BaseModel):
-        given = value.__dict__
-        return len(value.model_fields_set) + sum(map(_keys, given.values()))
+        held = [item for name, item in value.__dict__.items() if name not in _KEYLESS and item.__class__ not in _PLAIN]
+        return len(value.model_fields_set) + sum(map(_keys, held))
     if isinstance(value, dict):
-        return len(value) + sum(map(_keys, value.values()))
+        return len(value) + sum(map(_keys, (item for item in value.values() if item.__class__ not in _PLAIN)))
     return sum(map(_keys, value)) if isinstance(value, tuple | list) else 0

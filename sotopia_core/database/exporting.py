@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, TextIO
 
+from sotopia_core.digests import new_pk
 from sotopia_core.errors import RecordError, one_line
 from sotopia_core.records import Record
 
@@ -46,46 +46,56 @@ def write_json(records: Iterable[Record], path: Path) -> int:
 def write_csv(records: Iterable[Record], path: Path, kind: type[Record] | None = None) -> int:
     """Write records of one kind to a file as a table, a column a field, and return how many.
 
-    Text stands in its cell exactly as it is; whatever is no text, number or null stands there as JSON, and null as an
-    empty cell. ``kind`` gives the columns; without it the first record does, and no record means an empty file.
-    Otherwise as :func:`write_jsonl`. Raises ``RecordError`` also for a record of another kind than the first.
+    Text stands in its cell exactly as it is, also where a spreadsheet would take it for a formula; whatever is no text
+    stands there as JSON, and null as an empty cell. ``kind`` gives the columns; without it the first record does, and
+    no record means an empty file. Otherwise as :func:`write_jsonl`. Raises ``RecordError`` also for a record of another
+    kind than the first.
     """
     there = iter(records)
     first = next(there, None)
     kind = kind or (None if first is None else type(first))
-    # What csv adds to text, it takes away again when it reads; a line feed in a cell must not become another.
     with _complete_or_absent(path) as file:
         if kind is None:
             return 0
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(kind.model_fields)
         count = 0
         for record in chain(() if first is None else (first,), there):
             if type(record) is not kind:
                 kinds = f"{kind.kind()} and {record.kind()}"
                 raise RecordError(f"{path}: a table holds records of one kind, not {kinds}; write JSONL for both")
-            writer.writerow(map(_cell, _values(record).values()))
+            writer.writerow(map(_cell, json.loads(_as_json(record)).values()))
             count += 1
     return count
 
 
 Writer = Callable[[Iterable[Record], Path], int]
+"""Writes records to a file and returns how many."""
 
-WRITERS: Final[Mapping[str, Writer]] = MappingProxyType({".json": write_json, ".jsonl": write_jsonl, ".csv": write_csv})
-"""What writes a file, by its suffix."""
+SUFFIXES: Final = (".json", ".jsonl", ".csv")
+"""What a file ends in says how it is written."""
 
 
-def _values(record: Record) -> dict[str, object]:
-    values: dict[str, object] = record.model_dump(mode="json")
-    return values
+def find_writer(path: Path, kind: type[Record]) -> Writer:
+    """Return what writes records of a kind to a file, by what its name ends in; ``RecordError`` where nothing does."""
+    match path.suffix.lower():
+        case ".json":
+            return write_json
+        case ".jsonl":
+            return write_jsonl
+        case ".csv":
+            return partial(write_csv, kind=kind)
+        case _:
+            raise RecordError(f"{path}: its name says not how to write it; let it end in {', '.join(SUFFIXES)}")
 
 
 def _as_json(record: Record) -> str:
+    """Return a record as one line of JSON; ``RecordError`` where JSON cannot hold all of it exactly."""
     try:
-        # pydantic would write nan and infinity as null, which makes something missing out of a number.
-        text = json.dumps(_values(record), ensure_ascii=False, allow_nan=False)
+        # In its JSON mode pydantic writes nan and infinity as null, which makes something missing out of a number.
+        text = json.dumps(record.model_dump(), ensure_ascii=False, allow_nan=False)
         text.encode()
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RecordError(f"{record.kind()} {record.pk!r} cannot be written: {one_line(error)}") from None
     return text
 
@@ -99,13 +109,11 @@ def _cell(value: object) -> str:
 @contextmanager
 def _complete_or_absent(path: Path) -> Iterator[TextIO]:
     """Open a file beside ``path`` that takes its place when all is written, and goes away when something fails."""
+    if path.is_dir():
+        raise RecordError(f"{path}: is a folder; name a file in it")
+    beside = path.with_name(f".{path.name[:100]}.{new_pk()}.part")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise RecordError(f"{path}: {_unwritten(path, error)}") from None
-    beside = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 (it is open already)
+        with beside.open("x", encoding="utf-8", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -119,6 +127,4 @@ def _complete_or_absent(path: Path) -> Iterator[TextIO]:
 def _unwritten(path: Path, error: OSError) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {str(path.parent)!r}; make it first"
-    if path.is_dir():
-        return "is a folder; name a file in it"
     return f"cannot be written ({error.strerror})"

@@ -364,7 +364,7 @@ class _Ledger:
         return [number for (number,) in rows]
 
     def repeats_of(self, entry: FileRecord, file: int, files: Sequence[FileReport]) -> list[tuple[int, Place, str]]:
-        """Return file number, place and content of those that repeat the kind and pk of a record, if it is the first."""
+        """Return file number, place and content of what repeats a record's kind and pk, if it is the first of them."""
         place = entry.place
         rows = self._connection.execute(
             "SELECT r.file, r.line, r.entry, r.key, r.content FROM seen JOIN repeated AS r USING (kind, pk) "

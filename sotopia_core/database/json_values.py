@@ -26,6 +26,7 @@ LONGEST: Final = 256 * 2**20
 _SPACE = re.compile(r"[ \t\n\r]*")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEGINNING = 1024
+_BUFFER = 2**18
 _CONTAINERS = (dict, list)
 
 
@@ -70,7 +71,7 @@ def read_values(path: Path, shortcut: Shortcut = no_shortcut) -> Iterator[Found]
     Raises ``RecordError`` for a file that cannot be opened, is empty or is UTF-16.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=_BUFFER) as file:
             yield from _values(path, file, shortcut)
     except OSError as error:
         raise RecordError(unread(path, error)) from error

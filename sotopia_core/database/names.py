@@ -10,7 +10,7 @@ from typing import Final
 from sotopia_core.annotations import AnnotationForEpisode, Annotator
 from sotopia_core.custom_dimensions import CustomEvaluationDimension, CustomEvaluationDimensionList
 from sotopia_core.episodes import EpisodeLog, RunRecord
-from sotopia_core.errors import RecordError
+from sotopia_core.errors import RecordError, nearest
 from sotopia_core.profiles import (
     AgentProfile,
     EnvAgentComboStorage,
@@ -94,6 +94,14 @@ def required(kind: type[Record]) -> tuple[str, ...]:
     return tuple(name for name, info in kind.model_fields.items() if info.is_required())
 
 
+def find_kind(name: str) -> type[Record]:
+    """Return the kind of records that the command line calls so; ``RecordError`` where it calls none so."""
+    if name not in KINDS:
+        there = f"; there are {', '.join(KINDS)}"
+        raise RecordError(f"no kind of record is called {name!r}{nearest(name, KINDS) or there}")
+    return KINDS[name]
+
+
 def to_native(kind: type[Record], fields: Mapping[str, object]) -> dict[str, object]:
     """Return the fields under our own names.
 
@@ -133,9 +141,9 @@ def recognise(names: Collection[str]) -> type[Record]:
         return fitting[0]
     shares = {kind: len((_ours(kind, names) & set(kind.model_fields)) - COMMON) for kind in EXPORTED_NAMES}
     most = max(shares.values())
-    nearest = [kind for kind, share in shares.items() if share == most]
-    if len(nearest) == 1 and 2 * most >= len(set(names) - COMMON):
-        return nearest[0]
+    likely = [kind for kind, share in shares.items() if share == most]
+    if len(likely) == 1 and 2 * most >= len(set(names) - COMMON):
+        return likely[0]
     kinds = ", ".join(kind.kind() for kind in EXPORTED_NAMES)
     found = listed(names, "field") if names else "an object without fields"
     raise RecordError(f"no kind of record fits {found}; known kinds are {kinds}")

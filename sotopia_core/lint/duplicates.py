@@ -31,15 +31,14 @@ def same_name(subjects: Subjects) -> Iterator[Complaint]:
     for entry, first in _again(subjects.of(AgentProfile), lambda agent: agent.name):
         yield (
             entry,
-            f"{shown(entry.record.name)} is also the name of {first}; two of one name cannot meet, so rename one",
+            f"{first} has the same name, and two of one name cannot meet; rename one",
         )
 
 
 def same_scenario(subjects: Subjects) -> Iterator[Complaint]:
     """Complain of scenarios that share codename and setting."""
     for entry, first in _again(subjects.of(EnvironmentProfile), _codename_and_setting):
-        codename = shown(entry.record.codename)
-        yield entry, f"{first} has the same codename, {codename}, and the same scenario; rename one, or delete it"
+        yield entry, f"{first} has the same codename and the same scenario; rename one, or delete it"
 
 
 def same_text(subjects: Subjects) -> Iterator[Complaint]:
@@ -50,7 +49,7 @@ def same_text(subjects: Subjects) -> Iterator[Complaint]:
     for field in _OWN_WORDS:
         for agent, first in _again(subjects.of(AgentProfile), partial(_said, field=field)):
             if agent.record.name != first.record.name:
-                yield agent, f"{field} of {shown(agent.record.name)} is word for word that of {first}; change one"
+                yield agent, f"the {field} is word for word that of {first}; change one"
 
 
 def same_combo(subjects: Subjects) -> Iterator[Complaint]:

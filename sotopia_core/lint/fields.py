@@ -8,7 +8,6 @@ from sotopia_core.lint.finding import Complaint
 from sotopia_core.lint.subjects import Subjects
 from sotopia_core.marks import resolve
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile, check_names
-from sotopia_core.wording import shown
 
 
 def unreadable(subjects: Subjects) -> Iterator[Complaint]:
@@ -39,7 +38,7 @@ def no_age(subjects: Subjects) -> Iterator[Complaint]:
         if entry.record.age is None:
             yield (
                 entry,
-                f"{shown(entry.record.name)} has no age; acquaintances are told it, and age_constraints need it",
+                "the character has no age, which acquaintances are told and an age_constraint asks for; give one",
             )
 
 
@@ -47,7 +46,7 @@ def no_secret(subjects: Subjects) -> Iterator[Complaint]:
     """Complain of characters without a secret."""
     for entry in subjects.of(AgentProfile):
         if not entry.record.secret.strip():
-            yield entry, f"{shown(entry.record.name)} has no secret, so there is none to keep; write one"
+            yield entry, "the character has no secret, and so nothing to keep from others; write one"
 
 
 def no_scenario(subjects: Subjects) -> Iterator[Complaint]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sotopia_core.database.files import Place, Refusal
 from sotopia_core.lint.subjects import Entry, Subjects
+from sotopia_core.wording import shown
 
 Severity = Literal["error", "warning"]
 """``error``: it cannot be played, or not as it is meant. ``warning``: it can be played, and should be looked at."""
@@ -31,7 +32,8 @@ class Rule:
 class Finding:
     """Something that a rule found. ``message`` is one line that says what is wrong and what to do.
 
-    ``place`` is None for a record of a store, ``kind`` and ``pk`` for what cannot be read as a record.
+    ``place`` is None for a record of a store; ``kind`` and ``pk`` are None for what cannot be read as a record. ``name`` is
+    a character's name, a scenario's codename or a list's name, and empty where there is none.
     """
 
     rule: str
@@ -40,11 +42,13 @@ class Finding:
     place: Place | None = None
     kind: str | None = None
     pk: str | None = None
+    name: str = ""
 
     @property
     def where(self) -> str:
-        """The place, or the kind and pk of the record."""
-        return str(self.place) if self.place is not None else f"{self.kind} {self.pk}"
+        """The place, or the kind and pk of the record, with its name."""
+        place = str(self.place) if self.place is not None else f"{self.kind} {self.pk}"
+        return f"{place} ({shown(self.name)})" if self.name else place
 
     def __str__(self) -> str:
         """Write the finding as one line."""

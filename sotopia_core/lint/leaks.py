@@ -56,8 +56,7 @@ def secret_in_profile(subjects: Subjects) -> Iterator[Complaint]:
         ):
             told = _first(echo(sentence, other) for sentence in secret for other in sentences(text))
             if told is not None:
-                what = f"{field} gives away the secret of {shown(entry.record.name)}: {shown(str(told))}"
-                yield entry, f"{what}; leave it out there"
+                yield entry, f"{field} gives away the secret: {shown(str(told))}; leave it out there"
 
 
 def secret_in_scenario(subjects: Subjects) -> Iterator[Complaint]:

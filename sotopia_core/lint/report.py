@@ -54,6 +54,7 @@ def _document(finding: Finding) -> dict[str, Any]:
         "key": None if place is None else place.key,
         "kind": finding.kind,
         "pk": finding.pk,
+        "name": finding.name,
     }
 
 

@@ -224,4 +224,4 @@ def _finding(rule: Rule, subject: Entry[Record] | Refusal, message: str) -> Find
     if isinstance(subject, Refusal):
         return Finding(rule.name, rule.severity, message, subject.place)
     record = subject.record
-    return Finding(rule.name, rule.severity, message, subject.place, record.kind(), record.pk)
+    return Finding(rule.name, rule.severity, message, subject.place, record.kind(), record.pk, subject.name)

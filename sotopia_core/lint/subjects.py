@@ -35,6 +35,15 @@ class Entry(Generic[R]):
     record: R
     place: Place | None = None
 
+    @property
+    def name(self) -> str:
+        """What the record is called, if it is called anything: characters, scenarios and lists are."""
+        match self.record:
+            case AgentProfile(name=name) | EnvironmentProfile(codename=name) | EnvironmentList(name=name):
+                return name
+            case _:
+                return ""
+
     def __str__(self) -> str:
         """Say where the record is: its place, or its kind and pk."""
         return str(self.place) if self.place is not None else f"{self.record.kind()} {self.record.pk}"

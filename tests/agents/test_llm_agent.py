@@ -663,13 +663,13 @@ def test_a_template_that_fails_on_a_partial_profile_says_where_and_for_whom(cust
 
 def test_a_template_is_compiled_once_a_process(custom: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch):
     compiled: list[str] = []
-    compiling = templates.JINJA.from_string
+    compiling = templates.JINJA.compile
 
     def count(source: str) -> Any:
         compiled.append(source)
         return compiling(source)
 
-    monkeypatch.setattr(templates.JINJA, "from_string", count)
+    monkeypatch.setattr(templates.JINJA, "compile", count)
     path = custom("I am {{ name }}, and this text is new.")
     for _ in range(3):
         ask(asked(0, background()), scene=background(), agent=LLMAgent(model="any", template=path))

@@ -46,6 +46,9 @@ words = st.text(min_size=1, max_size=12) | st.sampled_from([text for text in AWK
 maybe_texts = st.none() | texts
 floats = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 0.0, 5e-324, 1.7e308, 0.1 + 0.2])
 amounts = floats.map(abs)
+stored_numbers = st.integers(-(2**63) + 1, 2**63 - 1)
+"""Whole numbers by which stores can find a record; fields that are not searched may hold larger ones."""
+stored_counts = stored_numbers.map(abs)
 counts = st.integers(min_value=0, max_value=10**20)
 
 
@@ -82,7 +85,7 @@ agents = st.builds(
     pk=words,
     first_name=texts,
     last_name=texts,
-    age=st.none() | st.integers(-(10**20), 10**20),
+    age=st.none() | stored_numbers,
     occupation=texts,
     gender=texts,
     gender_pronoun=texts,
@@ -142,8 +145,8 @@ dimensions = st.builds(
     pk=words,
     name=texts,
     description=texts,
-    range_low=st.integers(-(10**20), 10**20),
-    range_high=st.integers(-(10**20), 10**20),
+    range_low=stored_numbers,
+    range_high=stored_numbers,
 )
 dimension_lists = st.builds(CustomEvaluationDimensionList, pk=words, name=texts, dimension_pks=tuples(texts))
 
@@ -201,7 +204,7 @@ outcome_of_playing = st.tuples(st.sampled_from(["scored", "unscored", "unjudged"
 
 @st.composite
 def episodes(draw):
-    """Episodes with turns, as they are played here, or with verbatim messages, as they are imported; or with neither."""
+    """Episodes with turns, as they are played here, with verbatim messages, as they are imported, or with neither."""
     status, cause = draw(outcome_of_playing)
     played = draw(st.booleans())
     messages = tuples(tuples(st.tuples(texts, texts, texts)))
@@ -214,8 +217,8 @@ def episodes(draw):
         models=draw(tuples(texts)),
         agent_classes=draw(tuples(texts)),
         run=draw(maybe_texts),
-        draw=draw(st.none() | counts),
-        trial=draw(st.none() | counts),
+        draw=draw(st.none() | stored_counts),
+        trial=draw(st.none() | stored_counts),
         mode=draw(texts),
         status=status,
         cause=cause,
@@ -243,7 +246,7 @@ runs = st.builds(
     cause=maybe_texts,
     config=dicts(json_values),
     versions=dicts(texts, 2),
-    planned=counts,
+    planned=stored_counts,
     counts=st.dictionaries(st.sampled_from(["scored", "unscored", "unjudged", "failed"]), counts, max_size=4),
     usage=dicts(usages, 2),
     started_at=texts,
