@@ -22,6 +22,7 @@ from sotopia_core.database import (
     EnvironmentProfile,
     EpisodeLog,
     RunRecord,
+    use_default_storage,
     use_storage,
 )
 from sotopia_core.errors import ConfigError, InputError, ModelAccessError, ModelError, PluginError
@@ -59,11 +60,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("before", "here", "after"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "before")
-    use_storage(None)
+    use_default_storage()
     monkeypatch.chdir(tmp_path / "here")
     yield tmp_path / "here"
     monkeypatch.chdir(tmp_path / "after")
-    use_storage(None)
+    use_default_storage()
 
 
 def played(**arguments: object) -> list[EpisodeMessages]:

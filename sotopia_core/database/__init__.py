@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sotopia_core.custom_dimensions import CustomEvaluationDimension as CustomEvaluationDimension
     from sotopia_core.custom_dimensions import CustomEvaluationDimensionList as CustomEvaluationDimensionList
     from sotopia_core.database.current import current_store as current_store
+    from sotopia_core.database.current import use_default_storage as use_default_storage
     from sotopia_core.database.current import use_storage as use_storage
     from sotopia_core.database.serialization import agentprofiles_to_csv as agentprofiles_to_csv
     from sotopia_core.database.serialization import agentprofiles_to_jsonl as agentprofiles_to_jsonl
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "annotations": ("AnnotationForEpisode", "Annotator"),
     "custom_dimensions": ("CustomEvaluationDimension", "CustomEvaluationDimensionList"),
-    "database.current": ("current_store", "use_storage"),
+    "database.current": ("current_store", "use_default_storage", "use_storage"),
     "database.serialization": (
         "agentprofiles_to_csv",
         "agentprofiles_to_jsonl",

@@ -38,19 +38,32 @@ _in_use = _InUse()
 atexit.register(_in_use.close_all)
 
 
-def use_storage(where: str | Storage | Store | None) -> Store:
+def use_storage(where: str | Storage | Store) -> Store:
     """Use a store for all records of this process: a URL, a ``Storage`` component, or a store that is open already.
 
-    None goes back to the default: the variable ``SOTOPIA_STORAGE``, else ``REDIS_OM_URL``, else ``sotopia.db`` in the
-    working directory. Returns the store; ``StorageError`` where it cannot be opened, and then nothing changes.
+    Returns the store; ``StorageError`` where it cannot be opened, and then nothing changes.
     """
     with _in_use.lock:
-        if where is None:
-            _in_use.named = None
-            return current_store()
         storage = storage_from_url(Registry.installed(), where) if isinstance(where, str) else where
         _in_use.named = storage if isinstance(storage, Store) else _in_use.open(storage)
         return _in_use.named
+
+
+def use_default_storage() -> None:
+    """Go back to the default: ``SOTOPIA_STORAGE``, else ``REDIS_OM_URL``, else ``sotopia.db`` in the working directory.
+
+    It is opened when it is next needed.
+    """
+    with _in_use.lock:
+        _in_use.named = None
+
+
+def existing_store() -> Store | None:
+    """Return the store in use, or None where there is none yet: looking must not make an empty one."""
+    with _in_use.lock:
+        if _in_use.named is None and not find_storage(Registry.installed()).exists():
+            return None
+        return current_store()
 
 
 def current_store() -> Store:

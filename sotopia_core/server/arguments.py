@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Any, Final
+
+from beartype.door import is_bearable
+from beartype.vale import Is
 
 from sotopia_core.errors import ConfigError, nearest
 from sotopia_core.wording import shown
 
 _RESERVED: Final = ("offline", "human", "redis")
+
+
+WholeNumber = Annotated[int, Is[lambda number: not isinstance(number, bool)]]
+"""A number that counts; ``True`` is none, whatever Python says."""
+
+
+def check_type(where: str, value: object, hint: Any, expected: str) -> None:
+    """Raise ``ConfigError``, with the place, unless an argument is of the type that ``hint`` says."""
+    if not is_bearable(value, hint):
+        raise ConfigError(f"{where}: expected {expected}, found {found(value)}")
 
 
 def found(value: object) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from sotopia_core.config import Key, LoadedConfig, PoolSection, RunConfig
-from sotopia_core.database.current import current_store
+from sotopia_core.database.current import current_store, existing_store
 from sotopia_core.database.pool import find_pool
 from sotopia_core.engine.run import draw_combos, play_run
 from sotopia_core.episodes import EpisodeLog, SimpleMessage
@@ -19,8 +19,8 @@ from sotopia_core.interfaces import Sampler
 from sotopia_core.lifecycle import log_fault
 from sotopia_core.profiles import Combo
 from sotopia_core.registry import Registry
-from sotopia_core.server.arguments import check_model_name, found, is_bare
-from sotopia_core.server.combos import ComboLike, combo_of, existing_store
+from sotopia_core.server.arguments import WholeNumber, check_model_name, check_type, found, is_bare
+from sotopia_core.server.combos import ComboLike, combo_of
 from sotopia_core.wiring import wire
 from sotopia_core.wording import listed
 
@@ -116,19 +116,15 @@ def _check_options(
     """Raise ``ConfigError`` where an argument is not what it must be, whoever calls without a type checker."""
     if isinstance(sampler, type) and issubclass(sampler, Sampler):
         raise ConfigError(f"sampler: expected a sampler, found its class; write {sampler.__name__}()")
-    if not isinstance(sampler, Sampler | None):
-        raise ConfigError(f"sampler: expected a sampler, such as UniformSampler(), found {found(sampler)}")
+    check_type("sampler", sampler, Sampler | None, "a sampler, such as UniformSampler()")
     if not isinstance(action_order, str) or action_order not in _ORDERINGS:
         close = nearest(action_order, _ORDERINGS) if isinstance(action_order, str) else ""
         expected = ", ".join(map(repr, _ORDERINGS))
         raise ConfigError(f"action_order: expected one of {expected}, found {found(action_order)}{close}")
-    for name, value in (("omniscient", omniscient), ("push_to_db", push_to_db)):
-        if not isinstance(value, bool):
-            raise ConfigError(f"{name}: expected True or False, found {found(value)}")
-    if not isinstance(tag, str | None):
-        raise ConfigError(f"tag: expected text, found {found(tag)}")
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise ConfigError(f"seed: expected a whole number, found {found(seed)}")
+    check_type("omniscient", omniscient, bool, "True or False")
+    check_type("push_to_db", push_to_db, bool, "True or False")
+    check_type("tag", tag, str | None, "text")
+    check_type("seed", seed, WholeNumber, "a whole number")
 
 
 def _config(models: Mapping[str, str], order: str, omniscient: bool, tag: str, keep: bool, seed: int) -> LoadedConfig:

@@ -7,13 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from sotopia_core.database.current import _in_use, current_store
-from sotopia_core.database.locate import find_storage
+from sotopia_core.database.current import existing_store
 from sotopia_core.errors import ConfigError, InputError, NotFoundError
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile, Combo, EnvAgentComboStorage, EnvironmentProfile
 from sotopia_core.records import Record
-from sotopia_core.registry import Registry
 from sotopia_core.server.arguments import found
 from sotopia_core.wording import explain
 
@@ -35,13 +32,6 @@ def combo_of(given: Any, where: str) -> Combo:
             return _seated(environment, agents, where)
     expected = "a Combo, an EnvAgentComboStorage or a pair (EnvironmentProfile, [AgentProfile, ...])"
     raise ConfigError(f"{where}: expected {expected}, found {found(given)}")
-
-
-def existing_store() -> Store | None:
-    """Return the store in use; None where it has not been made yet, since looking must not make an empty one."""
-    if _in_use.named is None and not find_storage(Registry.installed()).exists():
-        return None
-    return current_store()
 
 
 def _looked_up(stored: EnvAgentComboStorage, where: str) -> Combo:

@@ -4,8 +4,6 @@ import asyncio
 import threading
 
 import pytest
-from sotopia_storage.memory import Memory
-from sotopia_storage.sqlite import SQLite
 
 from sotopia_core.database import (
     AgentProfile,
@@ -22,9 +20,12 @@ from sotopia_core.database import (
     RelationshipProfile,
     SessionTransaction,
     current_store,
+    use_default_storage,
     use_storage,
 )
 from sotopia_core.errors import NotFoundError, StorageError
+from sotopia_storage.memory import Memory
+from sotopia_storage.sqlite import SQLite
 
 RECORDS = [
     AgentProfile(first_name="Zoë", last_name="O'Hara", age=30, moral_values=("Care", " Fairness")),
@@ -52,8 +53,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.delenv("SOTOPIA_STORAGE", raising=False)
     monkeypatch.delenv("REDIS_OM_URL", raising=False)
     yield tmp_path
-    use_storage(Memory())
-    use_storage(None)
+    use_default_storage()
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.kind())
@@ -114,7 +114,7 @@ def test_use_storage_takes_a_url_a_component_or_an_open_store(store, where):
     Annotator(name="X").save()
     assert opened.count(Annotator) == 1
     assert list(store.iterdir()) == []
-    use_storage(None)
+    use_default_storage()
     assert current_store() is not opened
 
 
