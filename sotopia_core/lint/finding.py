@@ -32,8 +32,8 @@ class Rule:
 class Finding:
     """Something that a rule found. ``message`` is one line that says what is wrong and what to do.
 
-    ``place`` is None for a record of a store; ``kind`` and ``pk`` are None for what cannot be read as a record. ``name`` is
-    a character's name, a scenario's codename or a list's name, and empty where there is none.
+    ``place`` is None for a record of a store; ``kind`` and ``pk`` are None for what cannot be read as a record.
+    ``name`` is a character's name, a scenario's codename or a list's name, and empty where there is none.
     """
 
     rule: str
