@@ -48,7 +48,7 @@ def run_tests(interpreter: str, version: str) -> int:
 
 def main() -> int:
     """Test under each interpreter found; return the first failure's status."""
-    here = "%d.%d" % sys.version_info[:2]
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     worst = 0
     for version in SUPPORTED:
         if version == here:

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, TextIO, Union, get_args, get_origin
 
-from sotopia_core.database.json_values import Flaw, decode, unread
+from sotopia_core.database.json_decoding import Flaw, decode
+from sotopia_core.database.json_values import unread
 from sotopia_core.database.names import EXPORTED_NAMES, known_names, recognise, required
 from sotopia_core.errors import RecordError
 from sotopia_core.records import Record

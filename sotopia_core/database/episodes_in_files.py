@@ -32,7 +32,7 @@ RAW: Final = ("raw_messages", "raw_rewards")
 """What the exporter derives it from, and so what must be there."""
 
 _KEY: Final = re.compile(rb'":')
-_ESCAPED: Final = rb'\":'
+_ESCAPED: Final = rb"\":"
 _PLAIN: Final = (str, float, int, type(None), bool)
 _KEYLESS: Final = ("verbatim_messages",)
 

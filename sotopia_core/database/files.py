@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from sotopia_core.database import csv_files
 from sotopia_core.database.episodes_in_files import complete_log, episode_fields, native_episode
-from sotopia_core.database.json_values import Flaw, decode, first_flaw, no_shortcut, read_values, siblings
+from sotopia_core.database.json_decoding import Flaw, decode, first_flaw
+from sotopia_core.database.json_values import no_shortcut, read_values, siblings
 from sotopia_core.database.names import EXPORTED_NAMES, KNOWN, known_names, recognise, required, to_native
 from sotopia_core.digests import canonical_json, derive_pk, digest
 from sotopia_core.episodes import EpisodeLog
@@ -202,9 +203,11 @@ def _placed(path: Path, kind: type[Record] | None) -> Iterator[tuple[Place, obje
         value = _unwrapped(found.value)
         suspect = found.suspect or encoded
         line = found.line if index else None
-        if isinstance(value, list):
+        if found.entry is not None:
+            yield Place(path, None if found.first else found.line, entry=found.entry), value, suspect
+        elif isinstance(value, list):
             for entry, item in enumerate(value, 1):
-                yield Place(path, line, entry=entry), _unwrapped(item), suspect or isinstance(item, str)
+                yield Place(path, line, entry=entry), _unwrapped(item), suspect
         elif isinstance(value, dict) and _is_keyed(value):
             for key, item in value.items():
                 yield Place(path, line, key=key), item, suspect

@@ -282,9 +282,10 @@ class TestPlaces:
         ]
 
     def test_a_list_that_is_cut_off_is_not_taken_for_jsonl(self, write):
-        (entry,) = read_entries(write(f"[{json.dumps(ANN)},\n{json.dumps(BOB)}\n"))
-        assert isinstance(entry, Refusal)
-        assert "as if cut off" in entry.reason
+        ann, bob, refusal = read_entries(write(f"[{json.dumps(ANN)},\n{json.dumps(BOB)}\n"))
+        assert (ann.place.entry, bob.place.entry) == (1, 2)
+        assert isinstance(refusal, Refusal)
+        assert "as if cut off" in refusal.reason
 
     def test_reading_goes_on_within_a_list(self, write):
         entries = list(read_entries(write(json.dumps([ANN, {"x": 1}, BOB], indent=2))))

@@ -4,12 +4,12 @@ import asyncio
 import threading
 
 import pytest
-from sotopia_storage.memory import Memory
 
 from sotopia_core.annotations import Annotator
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.errors import JournalError, StorageError
 from sotopia_core.interfaces import JournalEntry
+from sotopia_storage.memory import Memory
 
 
 def entry(turn):
