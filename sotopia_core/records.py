@@ -53,6 +53,11 @@ class Record(BaseModel):
         return cls.find().all()
 
     @classmethod
+    def all_pks(cls) -> list[str]:
+        """Return the pks of all records of this class, sorted."""
+        return [record.pk for record in cls.find()]
+
+    @classmethod
     def delete(cls, pk: str) -> bool:
         """Delete the record with that pk, an episode with its journal. Returns whether it was there."""
         was_there: bool = _store().delete(cls, pk)

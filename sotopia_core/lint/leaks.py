@@ -70,7 +70,7 @@ def secret_in_scenario(subjects: Subjects) -> Iterator[Complaint]:
         nobody = len(entry.record.agent_goals)
         told: dict[str, tuple[Entry[AgentProfile], Echo]] = {}
         for public in sentences_for(nobody, entry.record.scenario):
-            for agent, secret in (found for triple in public.triples for found in secrets.get(triple, ())):
+            for agent, secret in (pair for triple in public.triples for pair in secrets.get(triple, ())):
                 if agent.record.pk not in told and (found := echo(secret, public)) is not None:
                     told[agent.record.pk] = agent, found
         for agent, found in told.values():

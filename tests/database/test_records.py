@@ -62,6 +62,7 @@ def test_every_kind_of_record_is_saved_found_and_deleted(record):
     assert record.save() is record
     assert kind.get(record.pk) == record
     assert kind.all() == [record]
+    assert kind.all_pks() == [record.pk]
     assert kind.find(pk=record.pk).all() == [record]
     assert kind.delete(record.pk)
     assert not kind.delete(record.pk)
