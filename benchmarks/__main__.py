@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import demo, episodes, length, startup
+from benchmarks import demo, episodes, importing, length, startup
 from benchmarks.measure import Table, machine
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "episodes": episodes.measure,
     "length": length.measure,
     "demo": demo.measure,
+    "importing": importing.measure,
 }
 
 

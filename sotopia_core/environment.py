@@ -2,12 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict, get_args
 
 from pydantic import TypeAdapter
 
 from sotopia_core.digests import derive_seed, generator
-from sotopia_core.errors import FAULTS, ActionError, EpisodeOverError, ModelAccessError, PluginError, one_line
+from sotopia_core.errors import (
+    ActionError,
+    EpisodeOverError,
+    ModelAccessError,
+    PluginError,
+    one_line,
+    pass_on,
+    unicode_text,
+)
 from sotopia_core.evaluation import (
     Evaluation,
     Judgement,
@@ -30,11 +38,17 @@ from sotopia_core.interfaces import (
     Transcript,
     Verdict,
 )
+from sotopia_core.limits import within
 from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Background, Event, Observation
 from sotopia_core.models import ModelReply, ModelRequest, Scene
+from sotopia_core.plugins import CORE
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
 from sotopia_core.registry import Registry
 from sotopia_core.visibility import Mode, background_for, background_for_judge, events_for
+
+MODES: Final = get_args(Mode)
+MISSING_RULES: Final = get_args(MissingRule)
+EXAMPLE: Final = "RuleBasedTerminatedEvaluator(max_turn_number=20)"
 
 CallListener = Callable[[str, ModelRequest[Any], ModelReply[Any]], None]
 """Hears of each model call: the role (an agent's or an evaluator's name), the request, the reply."""
@@ -99,6 +113,15 @@ class ParallelSotopiaEnv:
         self._evaluators = tuple(evaluators)
         self._response = [e for e in self._evaluators if isinstance(e, ResponseEvaluator)]
         self._terminal = [e for e in self._evaluators if isinstance(e, TerminalEvaluator)]
+        for evaluator in self._evaluators:
+            if not isinstance(evaluator, ResponseEvaluator | TerminalEvaluator):
+                raise TypeError(f"{evaluator!r} is no evaluator; give instances, such as {EXAMPLE}")
+        for value, known, what in ((mode, MODES, "mode"), (missing, MISSING_RULES, "missing")):
+            if value not in known:
+                raise ValueError(f"{what} is {value!r}; expected one of {', '.join(known)}")
+        for action_type in action_types:
+            if action_type not in ACTION_TYPES:
+                raise ValueError(f"{action_type!r} is no action type; expected some of {', '.join(ACTION_TYPES)}")
         check_compatible([evaluator.dimensions for evaluator in self._terminal])
         self._roles = role_names(self._evaluators)
         self._ordering = ordering if ordering is not None else default_ordering()
@@ -221,7 +244,8 @@ class ParallelSotopiaEnv:
         who = component_name(self._ordering)
         try:
             chosen = tuple(self._ordering.in_turn(transcript, generator(self._seed, "ordering", self.turn)))
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             raise PluginError(who, "choosing who acts", error) from error
         if not chosen and transcript.remaining:
             raise PluginError(who, "choosing who acts", f"nobody acts at turn {self.turn}")
@@ -233,6 +257,8 @@ class ParallelSotopiaEnv:
     def _check(self, actions: Mapping[str, AgentAction]) -> list[Event]:
         """Hold the actions against the rules and return what happens, in the order of the seats."""
         for name, action in actions.items():
+            if not isinstance(action, AgentAction):
+                raise ActionError(f"{name} gave {type(action).__name__}, not an AgentAction")
             if name not in self.names:
                 raise ActionError(f"{name!r} takes no part; the agents are {', '.join(self.names)}")
             if name in self.in_turn:
@@ -245,6 +271,8 @@ class ParallelSotopiaEnv:
         return [Event(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn]
 
     def _check_one(self, name: str, action: AgentAction) -> None:
+        if unicode_text(action.argument) != action.argument:
+            raise ActionError(f"{name} used half a surrogate pair at turn {self.turn}, which is no Unicode text")
         if action.action_type not in (*self._action_types, "none"):
             allowed = ", ".join(self._action_types)
             raise ActionError(f"{name} chose {action.action_type!r}, which is not among the actions here: {allowed}")
@@ -260,15 +288,16 @@ class ParallelSotopiaEnv:
     async def _ask(self, evaluator: ResponseEvaluator) -> Verdict:
         role = self._roles[id(evaluator)]
         try:
-            async with asyncio.timeout(evaluator.timeout):
-                verdict = await evaluator.evaluate(self.transcript, self._context(role, None))
+            context = self._context(role, None)
+            verdict = await within(evaluator.timeout, lambda: evaluator.evaluate(self.transcript, context))
         except ModelAccessError:
             raise
-        except FAULTS as error:
-            raise PluginError(role, f"judging turn {self.turn}", _timed(error, evaluator.timeout)) from error
+        except BaseException as error:
+            pass_on(error)
+            raise PluginError(role, f"judging turn {self.turn}", error) from error
         if not isinstance(verdict, Verdict):
             raise PluginError(role, f"judging turn {self.turn}", f"it gave {type(verdict).__name__}, not a Verdict")
-        return verdict
+        return Verdict(terminated=bool(verdict.terminated), comments=unicode_text(str(verdict.comments)))
 
     async def _score(self, evaluator: TerminalEvaluator) -> Evaluation:
         """Have one evaluator score the interaction; whatever goes wrong, the result says so for each agent."""
@@ -276,13 +305,14 @@ class ParallelSotopiaEnv:
         answered: list[str] = []
         judgements: Mapping[str, Judgement]
         try:
-            async with asyncio.timeout(evaluator.timeout):
-                given = await evaluator.evaluate(self.transcript, self._context(role, answered))
+            context = self._context(role, answered)
+            given = await within(evaluator.timeout, lambda: evaluator.evaluate(self.transcript, context))
             judgements = check_judgements(evaluator.dimensions, self.names, _JUDGEMENTS.validate_python(given))
         except ModelAccessError:
             raise
-        except FAULTS as error:
-            reason = one_line(_timed(error, evaluator.timeout))
+        except BaseException as error:
+            pass_on(error)
+            reason = one_line(error)
             judgements = dict.fromkeys(self.names, Unscored(reason=reason))
         dimensions = evaluator.dimensions
         return Evaluation(
@@ -347,7 +377,7 @@ class ParallelSotopiaEnv:
 
 def default_ordering() -> Ordering:
     """Return the ordering that holds where none is named: the installed ``RoundRobin``."""
-    return Registry.installed().component("orderings", "RoundRobin", Ordering)()
+    return Registry.installed().component("orderings", f"{CORE}:RoundRobin", Ordering)()
 
 
 def component_name(component: object) -> str:
@@ -363,7 +393,3 @@ def role_names(evaluators: Sequence[ResponseEvaluator | TerminalEvaluator]) -> d
         earlier = names[:position].count(name)
         roles[id(evaluator)] = f"{name} #{earlier + 1}" if names.count(name) > 1 else name
     return roles
-
-
-def _timed(error: BaseException, seconds: float) -> BaseException:
-    return TimeoutError(f"no answer within {seconds:g} s") if isinstance(error, TimeoutError) else error

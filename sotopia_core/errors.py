@@ -13,12 +13,14 @@ SotopiaError
 ├── PluginError               a plugin's fault; names the plugin and its distribution
 ├── ActionError               an action that the rules do not allow; ends its episode
 ├── EpisodeOverError          a step after the end
+├── OverdueError              something took longer than it may
 └── ModelError                a model that gave no usable reply
     └── ModelAccessError      no key, wrong key, no such model: no retry can help, the run stops
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -93,13 +95,36 @@ class ModelAccessError(ModelError):
     """The model refused for good (no key, wrong key, no such model): the run stops instead of trying again."""
 
 
-FAULTS = (Exception, SystemExit)
-"""What counts as a plugin's fault: anything it raises, ``sys.exit`` included, but no cancellation and no Ctrl-C."""
+class OverdueError(SotopiaError):
+    """Something took longer than it may."""
+
+
+def pass_on(error: BaseException) -> None:
+    """Raise again what is nobody's fault: Ctrl-C, and the cancellation of the running task.
+
+    Everything else that a plugin raises is its own fault, ``sys.exit`` and a cancellation out of nowhere included.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    asyncio = sys.modules.get("asyncio")  # where it was never imported, nothing can have been cancelled
+    if asyncio is not None and isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise error
+
+
+def unicode_text(text: str) -> str:
+    r"""Return the text with what is no Unicode scalar value, half a surrogate pair, written out as in ``\udc80``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def one_line(error: BaseException) -> str:
     """Say an error in one line: the message of our own errors, ``Type: message`` of all others."""
-    text = " ".join(str(error).split())
+    try:
+        text = unicode_text(" ".join(str(error).split()))
+    except BaseException as broken:  # a plugin's exception may not even be able to say what it is
+        pass_on(broken)
+        text = ""
     if isinstance(error, SotopiaError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -8,10 +8,11 @@ from statistics import fmean
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, Strict, create_model, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from sotopia_core.digests import digest
+from sotopia_core.errors import unicode_text
 from sotopia_core.messages import Value
 
 OVERALL = "overall_score"
@@ -64,6 +65,8 @@ class DimensionSet(Value):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"dimension {name!r} is there twice")
+        if all(dimension.weight == 0 for dimension in dimensions):
+            raise ValueError("every dimension has the weight 0, so no overall score can be given")
         return dimensions
 
     @property
@@ -142,14 +145,16 @@ class Score(Value):
     Any number can be given; one that is off the dimension's scale makes its agent unscored.
     """
 
-    model_config = ConfigDict(allow_inf_nan=True)
+    model_config = ConfigDict(allow_inf_nan=True, revalidate_instances="always")
 
-    value: float
+    value: Annotated[float, Strict()]
     reasoning: str = ""
 
 
 class Scored(Value):
     """An evaluator's scores for one agent. ``overall`` is for evaluators that give one of their own."""
+
+    model_config = ConfigDict(revalidate_instances="always")
 
     kind: Literal["scored"] = "scored"
     scores: dict[str, Score]
@@ -159,6 +164,8 @@ class Scored(Value):
 
 class Unscored(Value):
     """No scores for one agent, and why. ``raw`` keeps an unusable judgement as it was given."""
+
+    model_config = ConfigDict(revalidate_instances="always")
 
     kind: Literal["unscored"] = "unscored"
     reason: str = Field(min_length=1)
@@ -211,13 +218,19 @@ def check_judgements(
         if judgement is None:
             checked[name] = Unscored(reason="the evaluator gave no judgement for this agent")
         elif isinstance(judgement, Scored) and (problem := _problem(dimensions, judgement)):
-            checked[name] = Unscored(reason=problem, raw=judgement.model_dump_json())
+            checked[name] = Unscored(reason=problem, raw=unicode_text(str(judgement.model_dump())))
+        elif isinstance(judgement, Unscored):
+            raw = None if judgement.raw is None else unicode_text(judgement.raw)
+            checked[name] = Unscored(reason=unicode_text(judgement.reason), raw=raw)
         else:
             checked[name] = judgement
     return checked
 
 
 def _problem(dimensions: DimensionSet, scored: Scored) -> str | None:
+    texts = [scored.comments, *(score.reasoning for score in scored.scores.values())]
+    if any(unicode_text(text) != text for text in texts):
+        return "its reasoning holds half a surrogate pair, which is no Unicode text"
     for name, score in scored.scores.items():
         if name not in dimensions.names:
             return f"{name!r} is not a dimension of {dimensions.name}"
@@ -274,6 +287,8 @@ def _aggregate_one(evaluations: Sequence[Evaluation], name: str, missing: Missin
             values.setdefault(dimension, []).append(None if score is None else score.value)
     scores = {dimension: _mean(given, missing) for dimension, given in values.items()}
     overall = _overall(scores, weights, overalls, missing) if missing == "available" or not reasons else None
+    if overall is None and not reasons:
+        reasons.append("no dimension that has a weight is scored")
     return Reward(overall=overall, scores=scores, reasons=tuple(reasons))
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import pluggy
 
 from sotopia_core.episodes import EpisodeLog, RunRecord, Turn
-from sotopia_core.errors import FAULTS, PluginError
+from sotopia_core.errors import (
+    PluginError,
+    pass_on,
+)
 from sotopia_core.models import ModelReply, ModelRequest
 from sotopia_core.plugins import one_plugin
 from sotopia_core.profiles import Combo
@@ -63,7 +66,8 @@ class Notifier:
         for name, caller in self._listeners(hook):
             try:
                 caller(**arguments)
-            except FAULTS as error:
+            except BaseException as error:
+                pass_on(error)
                 self._on_fault(PluginError(self._titles.get(name, name), f"in {hook}", error))
 
     def _listeners(self, hook: str) -> list[tuple[str, pluggy.HookCaller]]:

@@ -13,10 +13,16 @@ from types import ModuleType
 from typing import Any, Final, Literal
 
 import pluggy
-from importlib_metadata import Distribution, EntryPoint, entry_points, version
+from importlib_metadata import Distribution, EntryPoint, distributions, version
 
 from sotopia_core import hookspecs
-from sotopia_core.errors import FAULTS, ClashError, ConfigError, nearest, one_line
+from sotopia_core.errors import (
+    ClashError,
+    ConfigError,
+    nearest,
+    one_line,
+    pass_on,
+)
 
 GROUP: Final = "sotopia"
 CORE: Final = "sotopia-core"
@@ -61,8 +67,11 @@ class PluginHost:
         """
         host = cls()
         off = set(disable)
-        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-            host._load(entry, off)
+        seen: set[str] = set()
+        for origin in distributions():  # the first of one name on the path is the one that Python imports
+            if (name := _name_of(origin)) not in seen:
+                seen.add(name)
+                host._load_all(origin, name, off)
         unknown = off - {name for plugin in host.plugins for name in (plugin.name, plugin.distribution)}
         if unknown:
             names = [plugin.name for plugin in host.plugins]
@@ -82,7 +91,8 @@ class PluginHost:
         try:
             self.manager.register(module, name)
             self.manager.check_pending()
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             return self.quarantine(plugin, error)
         return plugin
 
@@ -102,16 +112,28 @@ class PluginHost:
         for plugin in [plugin for plugin in self.plugins if plugin.state == "loaded"]:
             try:
                 self.ask(plugin, "sotopia_commands", app=app)
-            except FAULTS as error:
+            except BaseException as error:
+                pass_on(error)
                 self.quarantine(plugin, error)
 
-    def _load(self, entry: EntryPoint, off: set[str]) -> None:
-        origin = entry.dist
-        name, number = (origin.name, origin.version) if origin is not None else ("unknown", "")
+    def _load_all(self, origin: Distribution, name: str, off: set[str]) -> None:
+        try:
+            if f"[{GROUP}]" not in (origin.read_text("entry_points.txt") or ""):
+                return
+            entries = [entry for entry in origin.entry_points if entry.group == GROUP]
+            number = str(origin.version)
+        except BaseException as error:  # a distribution that is half removed, or that names no object
+            pass_on(error)
+            self.quarantine(Plugin(name, name, "", "", "quarantined"), error)
+            return
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            self._load(entry, origin, name, number, off)
+
+    def _load(self, entry: EntryPoint, origin: Distribution, name: str, number: str, off: set[str]) -> None:
         plugin = Plugin(entry.name, name, number, entry.value, "loaded")
         if entry.name in off or name in off:
             self._set_state(plugin, "disabled", "disabled by the configuration")
-        elif origin is not None and (problem := _unmet(origin)):
+        elif problem := _unmet(origin):
             self._set_state(plugin, "quarantined", problem)
         elif self.manager.has_plugin(entry.name):
             problem = f"another distribution has a plugin called {entry.name!r} too"
@@ -119,7 +141,8 @@ class PluginHost:
         else:
             try:
                 module = entry.load()
-            except FAULTS as error:
+            except BaseException as error:
+                pass_on(error)
                 self.quarantine(plugin, error)
             else:
                 self.register(module, entry.name, name, number)
@@ -139,6 +162,14 @@ def one_plugin(manager: pluggy.PluginManager, hook: str, name: str) -> pluggy.Ho
     return manager.subset_hook_caller(hook, remove_plugins=others)
 
 
+def _name_of(origin: Distribution) -> str:
+    try:
+        return str(origin.name)
+    except BaseException as error:  # without metadata there is no name
+        pass_on(error)
+        return "a distribution without metadata"
+
+
 @cache
 def _installed() -> PluginHost:
     return PluginHost.discover()
@@ -149,6 +180,7 @@ def _unmet(origin: Distribution) -> str:
     if origin.name == CORE:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement  # the built-ins alone must not pay for it
+    from packaging.utils import canonicalize_name
 
     for text in origin.requires or ():
         try:
@@ -156,6 +188,9 @@ def _unmet(origin: Distribution) -> str:
         except InvalidRequirement:  # a distribution's own carelessness; pip refuses it long before we do
             continue
         here = version(CORE)
-        if requirement.name == CORE and not requirement.marker and not requirement.specifier.contains(here, True):
+        if canonicalize_name(requirement.name) != CORE:
+            continue
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if applies and not requirement.specifier.contains(here, prereleases=True):
             return f"it needs {CORE}{requirement.specifier}, and {here} is installed"
     return ""

@@ -14,12 +14,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel
 
 from sotopia_core.errors import (
-    FAULTS,
     ClashError,
     MissingExtraError,
     PluginError,
     UnknownComponentError,
     nearest,
+    pass_on,
 )
 from sotopia_core.interfaces import (
     Agent,
@@ -88,7 +88,8 @@ class Offer:
             module, _, attribute = self.target.partition(":")
             try:
                 loaded = getattr(importlib.import_module(module), attribute)
-            except FAULTS as error:
+            except BaseException as error:
+                pass_on(error)
                 raise PluginError(self.plugin.title, doing, error) from error
         else:
             loaded = self.target
@@ -145,7 +146,8 @@ class Registry:
         try:
             offers = [_offer(kind, plugin, given) for kind in INTERFACES for given in self._ask(plugin, kind)]
             packs = [(plugin, _pack(given)) for given in self._ask(plugin, "packs")]
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             return self.host.quarantine(plugin, error)
         self.offers += offers
         self.packs += packs
@@ -172,7 +174,7 @@ class Registry:
             raise ClashError(
                 f"{len(found)} plugins offer the {_SINGULAR[kind]} {wanted!r}: "
                 + " and ".join(offer.plugin.title for offer in found)
-                + f"; write {found[0].plugin.distribution}:{wanted} or {found[-1].plugin.distribution}:{wanted}"
+                + f"; write {_qualifier(found[0], found)}:{wanted} or {_qualifier(found[-1], found)}:{wanted}"
             )
         if not found:
             raise UnknownComponentError(self._unknown(kind, name))
@@ -218,7 +220,8 @@ class Registry:
         model = self.dimension_model(parameter, own)
         try:
             filled: type[BaseModel] = loaded[model]  # type: ignore[index]
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             raise PluginError(offer.plugin.title, f"filling in {offer.name}[{parameter}]", error) from error
         return filled
 
@@ -262,6 +265,13 @@ def _pack(given: object) -> Pack:
     if not isinstance(given, Pack):
         raise TypeError(f"sotopia_packs gave {type(given).__name__}, not a Pack")
     return given
+
+
+def _qualifier(offer: Offer, clashing: Sequence[Offer]) -> str:
+    """Name an offer's origin as it can be written: its distribution where that is unique, else its plugin."""
+    origin = offer.plugin.distribution
+    alone = [other.plugin.distribution for other in clashing].count(origin) == 1
+    return origin if alone and _SPEC.fullmatch(f"{origin}:{offer.name}") else offer.plugin.name
 
 
 def _origins(offer: Offer) -> tuple[str, str]:

@@ -10,7 +10,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import core_schema
 
 from sotopia_core.config import RunConfig
-from sotopia_core.errors import FAULTS, one_line
+from sotopia_core.errors import (
+    one_line,
+    pass_on,
+)
 from sotopia_core.registry import Kind, Offer, Registry
 from sotopia_core.rubrics import DimensionTable
 
@@ -97,7 +100,8 @@ def _definitions_of(kind: Kind, registry: Registry) -> dict[str, Schema]:
         name = f"{kind}.{offer.name}" if alone else f"{kind}.{offer.name}.{position}"
         try:
             definitions |= _component(name, offer, registry.names("dimensions"), alone=alone)
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             definitions[name] = {
                 "description": f"Its options are not known here: {one_line(error)}",
                 "type": "object",

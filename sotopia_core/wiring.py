@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sotopia_core.config import ComponentTable, Key, LoadedConfig, RunConfig
-from sotopia_core.errors import FAULTS, ConfigError, InputError, ModelAccessError, PluginError, nearest
+from sotopia_core.errors import (
+    ConfigError,
+    InputError,
+    ModelAccessError,
+    PluginError,
+    nearest,
+    pass_on,
+)
 from sotopia_core.evaluation import DimensionSet, check_compatible
 from sotopia_core.interfaces import (
     Agent,
@@ -23,6 +30,7 @@ from sotopia_core.interfaces import (
     TerminalEvaluator,
     model_refs,
 )
+from sotopia_core.plugins import CORE
 from sotopia_core.registry import Kind, Registry
 from sotopia_core.rubrics import dimensions_from_table
 from sotopia_core.wording import explain, location
@@ -71,7 +79,8 @@ class Seating:
             agent = blueprint.make()
         except InputError:
             raise
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             raise PluginError(blueprint.use, "being made", error) from error
         assert isinstance(agent, Agent)
         if agent.prompts() != blueprint.sample.prompts():
@@ -99,9 +108,9 @@ class ModelBook:
             assert isinstance(model, Model)
             return model
         if name == "offline":
-            return self.registry.component("models", "Offline", Model)()
+            return self.registry.component("models", f"{CORE}:Offline", Model)()
         if "/" in name:
-            return self.registry.component("models", "LiteLLM", Model).model_validate({"model": name})
+            return self.registry.component("models", f"{CORE}:LiteLLM", Model).model_validate({"model": name})
         close = nearest(name, [*self.named, "offline"])
         raise ConfigError(
             f"model {name!r} is neither in [models] nor an id such as 'openai/gpt-4o'{close}"
@@ -144,13 +153,13 @@ class Wiring:
         """Whether some agent can sit in one episode at a time only."""
         return any(type(b.sample).exclusive for b in self.seating.blueprints if isinstance(b.sample, Agent))
 
-    def identity(self) -> dict[str, Any]:
-        """Return what determines the content of an episode, its scenario and its cast aside, as JSON values."""
+    def identity(self, seats: int) -> dict[str, Any]:
+        """Return what determines the content of an episode of so many agents, its combo aside, as JSON values."""
         return {
             "mode": self.config.run.mode,
             "action_types": self.config.run.action_types,
             "missing": self.config.run.missing,
-            "agents": [self._identity(blueprint.sample) for blueprint in self.seating.blueprints],
+            "agents": [self._identity(self.seating.sample(seat)) for seat in range(seats)],
             "ordering": self._identity(self.ordering),
             "response_evaluators": [self._identity(evaluator) for evaluator in self.response_evaluators],
             "terminal_evaluators": [
@@ -212,10 +221,15 @@ class _Wirer:
             config=config,
             registry=self.registry,
             seating=Seating(self._blueprints("agents", "agents", config.agents, Agent)),
-            ordering=self._one("orderings", ("ordering",), config.ordering, Ordering),
-            sampler=self._one("samplers", ("sampler",), config.sampler, Sampler),
+            ordering=self._one(
+                "orderings", ("ordering",), self._unless_named("ordering", config.ordering)[0], Ordering
+            ),
+            sampler=self._one("samplers", ("sampler",), self._unless_named("sampler", config.sampler)[0], Sampler),
             response_evaluators=self._all(
-                "response_evaluators", "response_evaluators", config.response_evaluators, ResponseEvaluator
+                "response_evaluators",
+                "response_evaluators",
+                self._unless_named("response_evaluators", *config.response_evaluators),
+                ResponseEvaluator,
             ),
             terminal_evaluators=self._all(
                 "terminal_evaluators", "terminal_evaluators", config.terminal_evaluators, TerminalEvaluator
@@ -227,6 +241,12 @@ class _Wirer:
         self._find_models(wiring)
         self._guard(("terminal_evaluators",), lambda: check_compatible(wiring.dimensions))
         return wiring
+
+    def _unless_named(self, section: str, *tables: ComponentTable) -> tuple[ComponentTable, ...]:
+        """Let the defaults mean the built-ins, whoever else offers something of that name."""
+        if section in self.loaded.config.model_fields_set:
+            return tables
+        return tuple(table.model_copy(update={"use": f"{CORE}:{table.use}"}) for table in tables)
 
     def _find_models(self, wiring: Wiring) -> None:
         """Find every model that a component names, and ask it whether it can be reached at all."""
@@ -287,7 +307,8 @@ class _Wirer:
             sample = make()
         except InputError:
             raise
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             raise PluginError(table.use, f"being made for {location(key)}", error) from error
         return Blueprint(table.use, sample, make)
 

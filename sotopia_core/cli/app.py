@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ import typer
 
 from sotopia_core.cli import config, exporting, importing, init, lint, listing, plugins, run, show
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
+from sotopia_core.terminal import visible_line
 
 EXIT_CRASH: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -72,7 +74,10 @@ def main() -> None:
 
     try:
         PluginHost.installed().add_commands(app)
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except (InputError, ModelAccessError) as error:
         _complain(error)
         sys.exit(EXIT_BAD_INPUT)
@@ -80,13 +85,24 @@ def main() -> None:
         _complain(error)
         sys.exit(EXIT_CRASH)
     except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
         sys.exit(EXIT_CRASH)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _close_stdout()
+        _complain(InputError(f"the output cannot be written: {error.strerror}"))
+        sys.exit(EXIT_BAD_INPUT)
+
+
+def _close_stdout() -> None:
+    """Leave nothing that the interpreter would try to write on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(error: SotopiaError) -> None:
     logging.getLogger("sotopia").debug("the error in full", exc_info=error)
-    print(f"sotopia: error: {one_line(error)}", file=sys.stderr)
+    print(f"sotopia: error: {visible_line(one_line(error))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

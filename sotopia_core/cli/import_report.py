@@ -113,7 +113,7 @@ def _say(report: ImportReport, url: str) -> None:
         say(f"note: {_missing(missing)}", stderr=True)
     if report.stored:
         new = report.total.new
-        say(f"\n{new:,} new {'record is' if new == 1 else 'records are'} in {url}")
+        say(f"{new:,} new {'record is' if new == 1 else 'records are'} in {url}")
 
 
 def _counts(file: FileReport) -> tuple[int, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +54,8 @@ def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, stor
         if keep and opened is None:  # only now: a run that cannot begin leaves no empty store behind
             opened = storage.open()
         registry.register(progress, "progress")
-        result = asyncio.run(play_run(wiring, combos, opened if keep else None, registry.notifier(log_fault)))
+        with _termination_as_interruption():
+            result = asyncio.run(play_run(wiring, combos, opened if keep else None, registry.notifier(log_fault)))
     except KeyboardInterrupt:
         _note(f"interrupted: {progress.summary(kept=keep)}")
         return EXIT_INTERRUPTED
@@ -61,6 +64,16 @@ def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, stor
             opened.close()
     _report(result, combos, storage if keep else None, store, as_json)
     return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
+
+
+@contextmanager
+def _termination_as_interruption() -> Iterator[None]:
+    """Let SIGTERM, which schedulers and containers send, end a run as cleanly as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _note(text: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -34,7 +35,6 @@ RAW: Final = ("raw_messages", "raw_rewards")
 _KEY: Final = re.compile(rb'":')
 _ESCAPED: Final = rb"\":"
 _PLAIN: Final = (str, float, int, type(None), bool)
-_KEYLESS: Final = ("verbatim_messages",)
 
 FAILED: Final = "the log has 0.0 in its place, by which Sotopia marks that scoring failed"
 ABSENT: Final = "the log gives no score"
@@ -171,9 +171,25 @@ def _profiles(episode: EpisodeLog) -> Iterator[dict[str, Any]]:
 
 def _keys(value: object) -> int:
     """Count the keys that a value was read from."""
+    if value.__class__ in _PLAIN:
+        return 0
     if isinstance(value, BaseModel):
-        held = [item for name, item in value.__dict__.items() if name not in _KEYLESS and item.__class__ not in _PLAIN]
-        return len(value.model_fields_set) + sum(map(_keys, held))
+        held = value.__dict__
+        return len(value.model_fields_set) + sum([_keys(held[name]) for name in _with_keys(type(value))])
     if isinstance(value, dict):
-        return len(value) + sum(map(_keys, (item for item in value.values() if item.__class__ not in _PLAIN)))
-    return sum(map(_keys, value)) if isinstance(value, tuple | list) else 0
+        return len(value) + sum([_keys(item) for item in value.values()])
+    return sum([_keys(item) for item in value]) if isinstance(value, tuple | list) else 0
+
+
+@cache
+def _with_keys(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the fields of a model in which there can be keys."""
+    return tuple(name for name, info in kind.model_fields.items() if _may_hold_keys(info.annotation))
+
+
+def _may_hold_keys(annotation: Any) -> bool:
+    if annotation in (Any, dict) or get_origin(annotation) is dict:
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return get_origin(annotation) is not Literal and any(map(_may_hold_keys, get_args(annotation)))

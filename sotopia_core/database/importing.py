@@ -26,6 +26,9 @@ SUFFIXES: Final = (".json", ".jsonl", ".ndjson", SUFFIX)
 KEPT: Final = 1000
 """Problems, and pks of each kind that are missing, that a report holds; beyond, they are only counted."""
 
+REMEMBERED: Final = 5000
+"""References that are held in memory, since most records refer to what others do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -193,6 +196,7 @@ class _Import:
         self._watcher = watcher
         self._ledger = ledger
         self._holds: dict[type[Record], bool] = {}
+        self._stopping = False
 
     def new_records(self, files: Iterable[Path]) -> Iterator[Record]:
         """Yield what is to be stored; ``_Stopped`` at the end where nothing is."""
@@ -201,12 +205,12 @@ class _Import:
             for entry in self._entries(path):
                 if isinstance(entry, Refusal):
                     self._leave_out(number, Problem(entry.place, "refused", entry.reason))
-                elif self._is_new(number, entry) and not self._stops:
+                elif self._is_new(number, entry) and not self._stopping:
                     self.yielded = entry.place
                     yield entry.record
                     self.yielded = None
         self._settle()
-        if self._stops:
+        if self._stopping:
             raise _Stopped
         self._watcher.storing(self.report.total.new)
 
@@ -219,16 +223,13 @@ class _Import:
         except RecordError as error:
             yield Refusal(Place(path), str(error).removeprefix(f"{path}: "))
 
-    @property
-    def _stops(self) -> bool:
-        return self._on_error == "stop" and self.report.left_out > 0
-
     def _leave_out(self, number: int, problem: Problem) -> None:
         file = self.report.files[number]
         if problem.outcome == "refused":
             file.refused += 1
         else:
             file.conflicting += 1
+        self._stopping = self._on_error == "stop"
         if len(self.report.problems) < KEPT:
             self.report.problems.append(problem)
         self._watcher.problem(problem)
@@ -238,8 +239,9 @@ class _Import:
         record = entry.record
         stored = self._stored(record)
         if stored is not None and not _is_same(stored, record):
-            fields = ", ".join(differing_fields(stored, record)) or "the types of some values"
-            reason = f"the store has {record.kind()} {shown(record.pk)} with other values for {fields}"
+            fields = ", ".join(differing_fields(stored, record))
+            differs = f"other values for {fields}" if fields else "values of other types"
+            reason = f"the store has {record.kind()} {shown(record.pk)} with {differs}"
             self._leave_out(number, Problem(entry.place, "conflicting", reason))
             return False
         self._ledger.note_references(record)
@@ -319,7 +321,6 @@ class _Ledger:
             source TEXT NOT NULL, field TEXT NOT NULL, pk TEXT NOT NULL,
             PRIMARY KEY (source, field, pk)) WITHOUT ROWID""",
     )
-    REMEMBERED: Final = 5000
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None)
@@ -348,10 +349,11 @@ class _Ledger:
 
     def note_references(self, record: Record) -> None:
         """Note what a record refers to."""
+        kind = record.kind()
         for reference in references_of(record):
-            row = (record.kind(), reference.field, reference.pk)
+            row = (kind, reference.field, reference.pk)
             if row not in self._noted:
-                if len(self._noted) >= self.REMEMBERED:
+                if len(self._noted) >= REMEMBERED:
                     self._noted.clear()
                 self._noted.add(row)
                 self._connection.execute("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", row)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from sotopia_core.annotations import AnnotationForEpisode, Annotator
 from sotopia_core.custom_dimensions import CustomEvaluationDimension, CustomEvaluationDimensionList
@@ -32,8 +31,7 @@ REFERENCES: Final[Mapping[type[Record], Mapping[str, type[Record]]]] = MappingPr
 """For each kind of record that refers to others, the fields that do, and the kind that they refer to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A field that refers to the record of a kind with a primary key."""
 
     field: str

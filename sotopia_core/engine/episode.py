@@ -37,13 +37,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Stage:
-    """What all episodes of a run share. ``identity`` is the digest of all that determines content but the combo."""
+    """What all episodes of a run share. ``identities`` holds the digests of all that determines content but the combo,
+    by the number of seats."""
 
     run: RunRecord
     wiring: Wiring
     notifier: Notifier
-    identity: str
     provenance: Provenance
+    identities: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: RunRecord, wiring: Wiring, notifier: Notifier) -> Stage:
@@ -57,7 +58,14 @@ class Stage:
             dimensions={one.name: one.digest for one in wiring.dimensions},
             offline=wiring.stand_in,
         )
-        return cls(run, wiring, notifier, digest(wiring.identity()), provenance)
+        return cls(run, wiring, notifier, provenance)
+
+    def fingerprint(self, combo: Combo) -> str:
+        """Return the digest of what determines an episode's content."""
+        seats = len(combo.agents)
+        if seats not in self.identities:
+            self.identities[seats] = digest(self.wiring.identity(seats))
+        return digest([self.identities[seats], combo.model_dump(mode="json", exclude={"pk"})])
 
 
 async def play_episode(task: Task, stage: Stage) -> EpisodeLog:
@@ -124,7 +132,6 @@ class _Playing:
 
     def _log(self, began: datetime, seconds: float, cause: str | None) -> EpisodeLog:
         combo, env, section = self.task.combo, self.env, self.stage.wiring.config.run
-        cast = combo.model_dump(mode="json", exclude={"pk"})
         wiring = self.stage.wiring
         judges = [wiring.label(evaluator) for evaluator in wiring.terminal_evaluators]
         agents = [wiring.seating.sample(seat) for seat in range(len(env.names))]
@@ -152,7 +159,7 @@ class _Playing:
             usage=self.usage,
             provenance=self.stage.provenance.model_copy(
                 update={
-                    "fingerprint": digest([self.stage.identity, cast]),
+                    "fingerprint": self.stage.fingerprint(combo),
                     "answered": {role: tuple(names) for role, names in self.answered.items()},
                 }
             ),

@@ -9,8 +9,14 @@ from typing import Final, TypeVar
 
 from sotopia_core.environment import ParallelSotopiaEnv
 from sotopia_core.episodes import Turn
-from sotopia_core.errors import FAULTS, ModelError, PluginError, one_line
+from sotopia_core.errors import (
+    ModelError,
+    PluginError,
+    one_line,
+    pass_on,
+)
 from sotopia_core.interfaces import Agent
+from sotopia_core.limits import within
 from sotopia_core.messages import AgentAction, Observation
 
 T = TypeVar("T")
@@ -81,7 +87,10 @@ class Interaction:
         if not isinstance(action, AgentAction):
             what = f"it gave {type(action).__name__}, not an AgentAction"
             raise PluginError(self._title(name), f"at turn {observation.turn}", what)
-        return action
+        try:  # one that was made without validation would spoil the record
+            return AgentAction.model_validate(action.model_dump(warnings=False))
+        except ValueError as error:
+            raise PluginError(self._title(name), f"at turn {observation.turn}", error) from error
 
     async def _observe(self, name: str, observation: Observation) -> None:
         agent = self._agents[name]
@@ -89,20 +98,12 @@ class Interaction:
 
     async def _contain(self, name: str, doing: str, work: Callable[[], Awaitable[T]]) -> T:
         """Have an agent work for no longer than it may take; whatever it raises is its own fault, by name."""
-        limit = self._agents[name].timeout
         try:
-            async with asyncio.timeout(limit):
-                return await work()
-        except TimeoutError as error:
-            raise PluginError(self._title(name), doing, f"no answer within {limit:g} s") from error
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise PluginError(self._title(name), doing, "it cancelled itself") from error
+            return await within(self._agents[name].timeout, work)
         except ModelError:
             raise
-        except FAULTS as error:
+        except BaseException as error:
+            pass_on(error)
             raise PluginError(self._title(name), doing, error) from error
 
     def _title(self, name: str) -> str:
@@ -111,7 +112,7 @@ class Interaction:
     async def _close(self) -> None:
         for name, agent in self._agents.items():
             try:
-                async with asyncio.timeout(SECONDS_TO_CLOSE):
-                    await agent.aclose()
-            except FAULTS as error:  # what was played stands, whatever becomes of the agent
+                await within(SECONDS_TO_CLOSE, agent.aclose)
+            except BaseException as error:  # what was played stands, whatever becomes of the agent
+                pass_on(error)
                 logger.warning("%s failed closing: %s", self._title(name), one_line(error))

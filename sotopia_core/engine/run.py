@@ -14,7 +14,13 @@ from sotopia_core.engine.episode import Stage, Task, play_episode
 from sotopia_core.engine.tally import Tally
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import EpisodeLog, RunRecord, RunStatus
-from sotopia_core.errors import FAULTS, InputError, PluginError, SotopiaError, one_line
+from sotopia_core.errors import (
+    InputError,
+    PluginError,
+    SotopiaError,
+    one_line,
+    pass_on,
+)
 from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.profiles import Combo, Pool
@@ -42,7 +48,8 @@ def draw_combos(wiring: Wiring, pool: Pool) -> list[Combo]:
         combos = list(sampler.sample(pool, seats, generator(wiring.config.run.seed, "sampler")))
     except InputError:
         raise
-    except FAULTS as error:
+    except BaseException as error:
+        pass_on(error)
         raise PluginError(type(sampler).__name__, "sampling", error) from error
     for combo in combos:
         if not isinstance(combo, Combo):
@@ -105,6 +112,10 @@ class _Run:
         except SotopiaError as error:
             with suppress(SotopiaError):  # the store may be what failed; the first error is the one to tell
                 await self._finish("stopped", one_line(error))
+            raise
+        except BaseException as error:
+            with suppress(SotopiaError):
+                await self._finish("stopped", f"crashed: {one_line(error)}")
             raise
         finally:
             if self.writer is not None:

@@ -13,7 +13,13 @@ from sotopia_core.config import RunConfig
 from sotopia_core.engine.run import play_run
 from sotopia_core.environment import component_name, default_ordering
 from sotopia_core.episodes import EpisodeLog
-from sotopia_core.errors import FAULTS, ConfigError, InputError, ModelAccessError, PluginError
+from sotopia_core.errors import (
+    ConfigError,
+    InputError,
+    ModelAccessError,
+    PluginError,
+    pass_on,
+)
 from sotopia_core.evaluation import check_compatible
 from sotopia_core.interfaces import (
     Agent,
@@ -181,5 +187,6 @@ def _table(component: Component) -> dict[str, Any]:
     name = component_name(component)
     try:
         return {"use": name, **component.model_dump(mode="json")}
-    except FAULTS as error:
+    except BaseException as error:
+        pass_on(error)
         raise PluginError(name, "writing down its options", error) from error

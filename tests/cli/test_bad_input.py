@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -284,3 +285,27 @@ def test_too_few_file_descriptors_for_the_concurrency(here):
     )
     assert done.returncode == 2, done.stderr
     assert "run.concurrency = 500 needs 564 open files and this system allows 200; lower it to 136" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_one_line(here):
+    (here / "run.toml").write_text(GOOD, encoding="utf-8")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "run", "run.toml", "--json"],
+            cwd=here,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment(),
+        )
+    assert done.returncode == 2
+    assert done.stderr == "sotopia: error: the output cannot be written: No space left on device\n"
+
+
+def test_control_characters_in_an_error_are_shown_and_not_sent(here, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["sotopia", "run", "a\x1b[31mb.toml"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "sotopia: error: a\\x1b[31mb.toml: no such file\n"

@@ -183,7 +183,8 @@ def test_the_published_hard_combos_are_all_played_and_scored(tmp_path):
     assert played == {(combo["env_id"], *combo["agent_ids"]) for combo in combos}
 
 
-def test_ctrl_c_ends_a_run_cleanly_and_what_was_finished_is_kept(tmp_path, run_file):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_a_run_that_is_told_to_stop_ends_cleanly_and_keeps_what_was_finished(tmp_path, run_file, sent):
     run = subprocess.Popen(
         [*COMMAND, "run", run_file, "--set", "run.trials=100000"],
         cwd=tmp_path,
@@ -197,7 +198,7 @@ def test_ctrl_c_ends_a_run_cleanly_and_what_was_finished_is_kept(tmp_path, run_f
             assert time.monotonic() < deadline
             time.sleep(0.1)
         asked = time.monotonic()
-        run.send_signal(signal.SIGINT)
+        run.send_signal(sent)
         _, errors = run.communicate(timeout=30)
     finally:
         run.kill()

@@ -150,7 +150,14 @@ class Broken(Fixed):
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(ValueError, "ValueError: no idea"), (SystemExit, "SystemExit: no idea")]
+    ("error", "reason"),
+    [
+        (ValueError, "ValueError: no idea"),
+        (SystemExit, "SystemExit: no idea"),
+        (GeneratorExit, "GeneratorExit: no idea"),
+        (asyncio.CancelledError, "it cancelled itself"),
+        (TimeoutError, "TimeoutError: no idea"),
+    ],
 )
 async def test_a_judge_that_raises_leaves_everyone_unscored_with_the_reason(error, reason):
     env = environment(2, After(turns=1), Broken(error=error))
@@ -198,6 +205,47 @@ async def test_scores_go_by_name_and_not_by_position():
     assert step.rewards == {MIA: 0.0, LEO: 1.0, ZOE: 2.0}
 
 
+class Constructed(Fixed):
+    async def evaluate(self, transcript, context):
+        score = Score.model_construct(value="7", reasoning="unchecked")
+        return {name: Scored.model_construct(scores={"tact": score}, comments="") for name in transcript.names}
+
+
+class Halved(Fixed):
+    async def evaluate(self, transcript, context):
+        half = {"tact": Score(value=1, reasoning="a\ud800b")}
+        return {MIA: Scored(scores=half), LEO: Unscored(reason="c\ud800d")}
+
+
+async def test_a_judgement_that_was_made_without_validation_is_refused():
+    env = environment(2, After(turns=1), Constructed())
+    env.reset()
+    await env.astep({MIA: NOTHING})
+    assert env.outcome[MIA].overall is None
+
+
+@pytest.mark.parametrize("value", [True, "7"])
+def test_a_score_is_a_number_and_nothing_that_passes_for_one(value):
+    with pytest.raises(ValueError, match="valid number"):
+        Score(value=value)
+
+
+async def test_text_that_is_no_unicode_leaves_an_agent_unscored_and_everything_storable():
+    env = environment(2, After(turns=1), Halved())
+    env.reset()
+    await env.astep({MIA: NOTHING})
+    assert [env.outcome[name].overall for name in (MIA, LEO)] == [None, None]
+    assert all(env.outcome[name].reasons for name in (MIA, LEO))
+    env.evaluations[0].model_dump_json()
+
+
+async def test_speech_that_is_no_unicode_is_refused():
+    env = environment()
+    env.reset()
+    with pytest.raises(ActionError, match="Mia Davis used half a surrogate pair at turn 0"):
+        await env.astep({MIA: speak("a\ud800b")})
+
+
 class Slow(Fixed):
     async def evaluate(self, transcript, context):
         await asyncio.sleep(60)
@@ -207,7 +255,7 @@ async def test_a_judge_that_hangs_is_given_up_after_its_timeout():
     env = environment(2, After(turns=1), Slow(timeout=0.05))
     env.reset()
     await env.astep({MIA: NOTHING})
-    assert env.outcome[MIA].reasons == ("Slow: TimeoutError: no answer within 0.05 s",)
+    assert env.outcome[MIA].reasons == ("Slow: no answer within 0.05 s",)
 
 
 class Exploding(After):
@@ -272,6 +320,46 @@ def test_names_must_be_fit_to_key_an_episode(first, problem):
     two = combo()
     with pytest.raises(ValueError, match=problem):
         ParallelSotopiaEnv(two.environment, [character(first), character(MIA).model_copy(update={"pk": "x"})])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"evaluators": [After]}, TypeError, "is no evaluator; give instances"),
+        ({"evaluators": ["RuleBasedTerminatedEvaluator"]}, TypeError, "is no evaluator; give instances"),
+        ({"mode": "omnicient"}, ValueError, "mode is 'omnicient'; expected one of standard, omniscient, lite"),
+        ({"missing": "avail"}, ValueError, "missing is 'avail'; expected one of strict, available"),
+        ({"action_types": ["shout"]}, ValueError, "'shout' is no action type; expected some of none, speak"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, error, message):
+    import subprocess
+    import sys
+
+    # In a process without runtime type checks, as a user's script is.
+    code = (
+        "from sotopia_core import ParallelSotopiaEnv\n"
+        "from tests.core.casts import After, combo\n"
+        f"ParallelSotopiaEnv(combo(), **{options!r})".replace(repr(After), "After")
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.splitlines()[-1].startswith(f"{error.__name__}: ")
+    assert message in done.stderr
+
+
+async def test_what_is_no_action_is_refused():
+    import subprocess
+    import sys
+
+    code = (
+        "import asyncio\n"
+        "from sotopia_core import ParallelSotopiaEnv\n"
+        "from tests.core.casts import combo\n"
+        "env = ParallelSotopiaEnv(combo()); env.reset()\n"
+        "asyncio.run(env.astep({'Mia Davis': {'action_type': 'speak'}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "ActionError: Mia Davis gave dict, not an AgentAction" in done.stderr
 
 
 def test_seats_hold_what_their_agent_may_know_and_random_numbers_of_their_own():

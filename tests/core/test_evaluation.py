@@ -161,6 +161,18 @@ def test_two_meanings_of_one_dimension_are_refused():
         check_compatible([dimension_set(), dimension_set("Mine", {"goal": (0, 5)})])
 
 
+def test_weights_that_are_all_zero_are_refused():
+    with pytest.raises(ValidationError, match="every dimension has the weight 0"):
+        dimension_set(ranges={"a": (0, 1)}, weights={"a": 0.0})
+
+
+def test_an_overall_that_cannot_be_given_has_its_reason():
+    dimensions = dimension_set(ranges={"a": (0, 10), "b": (0, 10)}, weights={"a": 0.0, "b": 1.0})
+    reward = aggregate([evaluation({"Mia": scored(a=1)}, dimensions)], ["Mia"], "available")["Mia"]
+    assert reward.overall is None
+    assert reward.reasons == ("judge: no score for b",)
+
+
 def test_any_pydantic_model_with_bounds_is_a_dimension_set():
     class Manners(BaseModel):
         tact: Annotated[int, Field(ge=0, le=3, description="How tactful?")]
@@ -197,7 +209,7 @@ _dimensions = st.builds(
     st.integers(1, 30),
     st.text(),
     st.booleans(),
-    st.none() | st.floats(0, 10),
+    st.none() | st.floats(0.5, 10),
 )
 
 

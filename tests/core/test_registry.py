@@ -125,6 +125,43 @@ def test_two_plugins_with_one_name_are_an_error_that_names_both_and_a_qualified_
     assert registry.component("agents", "other-plugin:Says", Agent) is Says2
 
 
+def test_clashing_plugins_of_one_distribution_are_told_apart_by_their_own_names(registry):
+    registry.register(Inline(), "twin")
+    with pytest.raises(ClashError, match="write inline:Says or twin:Says"):
+        registry.component("agents", "Says", Agent)
+    assert registry.component("agents", "twin:Says", Agent) is Says
+
+
+def _distribution(folder, name, metadata, entry_points):
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text(f"[sotopia]\n{entry_points}\n", encoding="utf-8")
+    if metadata is not None:
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}", encoding="utf-8"
+        )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "entry_points", "cause"),
+    [
+        (None, "bad = json", ""),
+        ("", "bad = not a module!!", ""),
+        ("", "bad = no_such_module_at_all", "ModuleNotFoundError"),
+        ("Requires-Dist: sotopia_core>=99\n", "bad = json", "it needs sotopia-core>=99"),
+        ('Requires-Dist: sotopia-core>=99; python_version > "3"\n', "bad = json", "it needs sotopia-core>=99"),
+    ],
+)
+def test_a_broken_distribution_is_quarantined_and_the_others_work(tmp_path, monkeypatch, metadata, entry_points, cause):
+    _distribution(tmp_path, "broken", metadata, entry_points)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry.discover()
+    broken = [plugin for plugin in registry.plugins if plugin.state == "quarantined"]
+    assert len(broken) == 1
+    assert cause in broken[0].cause
+    assert registry.find("agents", "LLMAgent")
+
+
 def _module(name, **hooks):
     module = types.ModuleType(name)
     for hook, value in hooks.items():

@@ -252,6 +252,48 @@ async def test_provenance_says_who_answered_and_what_it_took():
     assert result.record.usage["agents"] == Usage(calls=3, input_tokens=6, cost=1.5)
 
 
+class CancelsItself(After):
+    """A rule whose inner work was cancelled."""
+
+    async def evaluate(self, transcript, context):
+        raise asyncio.CancelledError
+
+
+class RaisesOddly(Agent):
+    """Raises what is no Exception."""
+
+    async def aact(self, observation):
+        raise GeneratorExit("odd")
+
+
+async def test_a_rule_that_cancels_itself_fails_its_episodes_and_not_the_run():
+    class Offers:
+        @hookimpl
+        def sotopia_response_evaluators(self):
+            return [CancelsItself]
+
+    registry = registry_with(Offers())
+    config = wired(size=3).config.model_copy(update={"response_evaluators": (ComponentTable(use="CancelsItself"),)})
+    result = await play(wire(LoadedConfig(config, {}, Path("run.toml")), registry))
+    assert result.tally.counts == {"failed": 3}
+
+
+async def test_an_agent_that_raises_no_exception_fails_its_own_episode():
+    class Offers:
+        @hookimpl
+        def sotopia_agents(self):
+            return [RaisesOddly]
+
+    with Memory().open() as store:
+        result = await play(wired(["RaisesOddly"], size=2, registry=registry_with(Offers())), store)
+        assert store.get(RunRecord, result.record.pk).status == "finished"
+    assert result.tally.counts == {"failed": 2}
+
+
+async def test_one_table_for_all_seats_is_the_same_as_one_for_each():
+    assert await fingerprint(agents=["Says"]) == await fingerprint(agents=["Says", "Says"])
+
+
 async def fingerprint(**options):
     with Memory().open() as store:
         await play(wired(**options), store)
