@@ -50,9 +50,9 @@ def _speed(quick: bool) -> Table:
     episodes, rounds = (500, 3) if quick else (5000, 5)
     rows = tuple(in_fresh_process(_speed_row, kind, episodes, rounds) for kind in _KINDS)
     method = (
-        f"{episodes} episodes in one JSONL file, {rounds} interleaved rounds; wall time in us an episode, the best. The\n"
+        f"{episodes} episodes in one JSONL file, {rounds} interleaved rounds; best wall time in us an episode. The\n"
         "baseline reads line by line, parses with EpisodeLog.model_validate_json, and writes to a table of pk and\n"
-        f"document, {BATCH} a transaction (WAL, synchronous=FULL); the import writes to an empty SQLite store. Reading is\n"
+        f"document, {BATCH} a transaction (WAL, synchronous=FULL); the import writes to an empty store. Reading is\n"
         "the import without a store. The ratios are those of speeds, baseline / import."
     )
     columns = (
