@@ -1,7 +1,5 @@
 """Which fields of records hold the primary keys of others, and of which kind those are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
