@@ -47,13 +47,13 @@ def measure(quick: bool) -> list[Table]:
 
 
 def _speed(quick: bool) -> Table:
-    episodes, rounds = (500, 3) if quick else (5000, 5)
+    episodes, rounds = (300, 2) if quick else (5000, 5)
     rows = tuple(in_fresh_process(_speed_row, kind, episodes, rounds) for kind in _KINDS)
     method = (
         f"{episodes} episodes in one JSONL file, {rounds} interleaved rounds; wall time in us an episode, the best.\n"
-        "The baseline reads line by line, parses with EpisodeLog.model_validate_json, and writes model_dump_json to a\n"
-        f"table of pk and document, {BATCH} a transaction (WAL, synchronous=FULL). The import writes to an empty SQLite\n"
-        "store; reading is the import without a store. The ratios are those of speeds, import / baseline."
+        "The baseline reads line by line, parses with EpisodeLog.model_validate_json, and writes model_dump_json to\n"
+        f"a table of pk and document, {BATCH} a transaction (WAL, synchronous=FULL). The import writes to an empty\n"
+        "SQLite store; reading is the import without a store. The ratios are those of speeds, import / baseline."
     )
     columns = (
         "episodes",
@@ -127,7 +127,7 @@ def _remove(database: Path) -> None:
 
 
 def _memory(quick: bool) -> Table:
-    episodes = (20 if quick else 200) * MIB // SIZE
+    episodes = (10 if quick else 200) * MIB // SIZE
     rows = tuple(in_fresh_process(_memory_row, form, episodes) for form in ("jsonl", "list"))
     method = (
         "One file, imported into an empty SQLite store. Resident memory in MiB at each tenth of the reading, and the\n"

@@ -67,11 +67,12 @@ class PluginHost:
         """
         host = cls()
         off = set(disable)
-        seen: set[str] = set()
+        by_name: dict[str, Distribution] = {}
         for origin in distributions():  # the first of one name on the path is the one that Python imports
-            if (name := _name_of(origin)) not in seen:
-                seen.add(name)
-                host._load_all(origin, name, off)
+            by_name.setdefault(_name_of(origin), origin)
+        found = [one for name, origin in by_name.items() for one in host._entries_of(origin, name)]
+        for entry, origin, name, number in sorted(found, key=lambda one: (one[0].name, one[2])):
+            host._load(entry, origin, name, number, off)
         unknown = off - {name for plugin in host.plugins for name in (plugin.name, plugin.distribution)}
         if unknown:
             names = [plugin.name for plugin in host.plugins]
@@ -116,18 +117,17 @@ class PluginHost:
                 pass_on(error)
                 self.quarantine(plugin, error)
 
-    def _load_all(self, origin: Distribution, name: str, off: set[str]) -> None:
+    def _entries_of(self, origin: Distribution, name: str) -> list[tuple[EntryPoint, Distribution, str, str]]:
         try:
             if f"[{GROUP}]" not in (origin.read_text("entry_points.txt") or ""):
-                return
+                return []
             entries = [entry for entry in origin.entry_points if entry.group == GROUP]
             number = str(origin.version)
         except BaseException as error:  # a distribution that is half removed, or that names no object
             pass_on(error)
             self.quarantine(Plugin(name, name, "", "", "quarantined"), error)
-            return
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            self._load(entry, origin, name, number, off)
+            return []
+        return [(entry, origin, name, number) for entry in entries]
 
     def _load(self, entry: EntryPoint, origin: Distribution, name: str, number: str, off: set[str]) -> None:
         plugin = Plugin(entry.name, name, number, entry.value, "loaded")

@@ -105,6 +105,7 @@ def test_the_models_kit_offers_it_and_names_its_extra() -> None:
     assert "sotopia_models.litellm:LiteLLM [litellm]" in sotopia_models()
 
 
+@needs_litellm
 def test_neither_importing_nor_making_one_imports_litellm() -> None:
     code = """
 import sys
