@@ -461,6 +461,10 @@ class Store(ABC):
     def iterate(self, kind: type[R], where: Mapping[str, Any] | None = None) -> Iterator[R]:
         """Yield what :meth:`find` returns, by pk, in constant memory. Records stored meanwhile may be left out."""
 
+    def pks(self, kind: type[Record], where: Mapping[str, Any] | None = None) -> list[str]:
+        """Return the primary keys of what :meth:`find` returns, sorted; faster, where a store need not read records."""
+        return [record.pk for record in self.iterate(kind, where)]
+
     @abstractmethod
     def append_journal(self, entries: Sequence[JournalEntry]) -> None:
         """Keep all entries or, on any error, none. A key that is there already raises ``JournalError``."""
@@ -468,6 +472,10 @@ class Store(ABC):
     @abstractmethod
     def read_journal(self, episode: str) -> list[JournalEntry]:
         """Return an episode's entries in the order they were appended."""
+
+    @abstractmethod
+    def drop_journals(self, episodes: Iterable[str]) -> int:
+        """Delete the journals of these episodes and nothing else. Returns how many entries there were."""
 
     @abstractmethod
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:

@@ -55,7 +55,8 @@ class Record(BaseModel):
     @classmethod
     def all_pks(cls) -> list[str]:
         """Return the pks of all records of this class, sorted."""
-        return [record.pk for record in cls.find()]
+        pks: list[str] = _store().pks(cls)
+        return pks
 
     @classmethod
     def delete(cls, pk: str) -> bool:

@@ -133,6 +133,7 @@ class Stores(RuleBasedStateMachine):
     @rule(kind=kinds, where=conditions)
     def iterate(self, kind: type[Record], where: Mapping[str, Any] | None) -> None:
         self.agree(lambda store: pks(store.iterate(kind, where)))
+        self.agree(lambda store: store.pks(kind, where))
 
     @rule(batch=entries)
     def append_journal(self, batch: list[JournalEntry]) -> None:
@@ -141,6 +142,10 @@ class Stores(RuleBasedStateMachine):
     @rule(episode=keys)
     def read_journal(self, episode: str) -> None:
         self.agree(lambda store: store.read_journal(episode))
+
+    @rule(episodes=st.lists(keys, unique=True, max_size=2))
+    def drop_journals(self, episodes: list[str]) -> None:
+        self.agree(lambda store: store.drop_journals(episodes))
 
     @rule(name=keys, owner=st.sampled_from(["me", "you"]), seconds=st.sampled_from([60.0, 0.0]))
     def acquire_lease(self, name: str, owner: str, seconds: float) -> None:

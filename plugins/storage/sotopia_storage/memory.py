@@ -124,6 +124,10 @@ class MemoryStore(Store):
         """Return how many records ``find`` would."""
         return len(self._matches(kind, wanted(kind, where)))
 
+    def pks(self, kind: type[Record], where: Mapping[str, Any] | None = None) -> list[str]:
+        """Return the primary keys of what ``find`` returns, sorted."""
+        return sorted(self._matches(kind, wanted(kind, where)))
+
     def iterate(self, kind: type[R], where: Mapping[str, Any] | None = None) -> Iterator[R]:
         """Yield what ``find`` returns, by pk, one parsed record at a time."""
         return self._iterate(kind, wanted(kind, where))
@@ -167,6 +171,11 @@ class MemoryStore(Store):
             )
             for (_, turn, seat, purpose, attempt), payload in journal.items()
         ]
+
+    def drop_journals(self, episodes: Iterable[str]) -> int:
+        """Delete the journals of these episodes and nothing else. Returns how many entries there were."""
+        with self._using() as contents:
+            return sum(len(contents.journals.pop(episode, {})) for episode in episodes)
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or extend a lease. Returns False while another owner's has not expired."""

@@ -162,6 +162,15 @@ class SQLiteStore(Store):
             (count,) = connection.execute(query.select("count(*)"), query.parameters).fetchone()
         return count
 
+    def pks(self, kind: type[Record], where: Mapping[str, Any] | None = None) -> list[str]:
+        """Return the primary keys of what ``find`` returns, sorted, out of the indexes alone."""
+        looked_for = wanted(kind, where)
+        self._index_grown(kind, looked_for)
+        with self._using() as connection:
+            query = _query(connection, kind.kind(), looked_for)
+            rows = connection.execute(query.select(query.pk, f"ORDER BY {query.pk}"), query.parameters).fetchall()
+        return [pk for (pk,) in rows]
+
     def iterate(self, kind: type[R], where: Mapping[str, Any] | None = None) -> Iterator[R]:
         """Yield what ``find`` returns, by pk, in constant memory and without a lock between pages.
 
@@ -248,6 +257,12 @@ class SQLiteStore(Store):
             )
             for turn, seat, purpose, attempt, payload in rows
         ]
+
+    def drop_journals(self, episodes: Iterable[str]) -> int:
+        """Delete the journals of these episodes and nothing else. Returns how many entries there were."""
+        keys = [(episode,) for episode in episodes]
+        with self._writing() as connection:
+            return connection.executemany("DELETE FROM journal WHERE episode = ?", keys).rowcount if keys else 0
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or extend a lease. Returns False while another owner's has not expired."""

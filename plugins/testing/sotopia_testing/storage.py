@@ -588,6 +588,16 @@ class StorageContract:
         for where in (None, {"tag": "t1"}, {"tag": "t1", "age": 0}, {"tag": "none"}, {"pk": "p007"}):
             assert list(store.iterate(AgentProfile, where)) == store.find(AgentProfile, where)
 
+    def test_primary_keys_are_those_of_what_finding_returns(self, store: Store) -> None:
+        store.put_many(
+            person(f"p{number}", tag="t" if number % 2 else "", moral_values=("x", "x")) for number in range(9)
+        )
+        store.put(Note(pk="q"))
+        assert store.pks(AgentProfile) == [f"p{number}" for number in range(9)]
+        assert store.pks(AgentProfile, {"tag": "t", "moral_values": "x"}) == ["p1", "p3", "p5", "p7"]
+        assert store.pks(AgentProfile, {"pk": "p3"}) == ["p3"]
+        assert store.pks(AgentProfile, {"tag": "none"}) == []
+
     def test_iterating_ends_though_the_caller_stores_more(self, store: Store) -> None:
         store.put_many(person(f"a{number:03}", tag="t") for number in range(300))
         seen = []
@@ -659,6 +669,15 @@ class StorageContract:
         assert store.delete(AgentProfile, "f") is True
         assert store.delete(EpisodeLog, "unstored") is False
         assert [len(store.read_journal(pk)) for pk in ("e", "f", "unstored")] == [0, 1, 0]
+        store.append_journal([entry("e")])
+
+    def test_journals_are_dropped_without_their_episodes_and_without_others(self, store: Store) -> None:
+        store.put(episode("e"))
+        store.append_journal([entry("e"), entry("e", attempt=1), entry("f"), entry("unstored")])
+        assert store.drop_journals(["e", "unstored", "never"]) == 3
+        assert store.drop_journals([]) == 0
+        assert [len(store.read_journal(pk)) for pk in ("e", "f", "unstored")] == [0, 1, 0]
+        assert store.get(EpisodeLog, "e") == episode("e")
         store.append_journal([entry("e")])
 
     def test_storing_an_episode_again_keeps_its_journal(self, store: Store) -> None:
@@ -785,8 +804,10 @@ class StorageContract:
             lambda store: store.find(AgentProfile),
             lambda store: store.count(AgentProfile),
             lambda store: list(store.iterate(AgentProfile)),
+            lambda store: store.pks(AgentProfile),
             lambda store: store.append_journal([entry()]),
             lambda store: store.read_journal("e"),
+            lambda store: store.drop_journals(["e"]),
             lambda store: store.acquire_lease("run", "me", 1.0),
             lambda store: store.release_lease("run", "me"),
         ],
@@ -798,8 +819,10 @@ class StorageContract:
             "find",
             "count",
             "iterate",
+            "pks",
             "append_journal",
             "read_journal",
+            "drop_journals",
             "acquire_lease",
             "release_lease",
         ],
