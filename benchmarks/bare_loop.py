@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.playing import Plan, play
 from sotopia_core.episodes import EpisodeLog
-from sotopia_core.models import ModelReply, ModelRequest
+from sotopia_core.models import Completion, ModelRequest
 
 Call = tuple[tuple[tuple[str, str], ...], str]
 """The (role, content) of each message that was sent, and the text that came back."""
@@ -39,9 +39,9 @@ def record(plan: Plan) -> list[Recording]:
     calls: dict[str, list[Call]] = {}
     records: dict[str, dict[str, Any]] = {}
 
-    def on_call(pk: str, request: ModelRequest[Any], reply: ModelReply[Any]) -> None:
+    def on_call(pk: str, request: ModelRequest[Any], completion: Completion) -> None:
         messages = tuple((message.role, message.content) for message in request.messages)
-        calls.setdefault(pk, []).append((messages, reply.text))
+        calls.setdefault(pk, []).append((messages, completion.text))
 
     def on_episode(episode: EpisodeLog) -> None:
         records[episode.pk] = json.loads(episode.model_dump_json())

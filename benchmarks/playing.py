@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel
 
@@ -20,12 +21,10 @@ from sotopia_core.episodes import EpisodeLog
 from sotopia_core.hookspecs import hookimpl
 from sotopia_core.interfaces import Model, Store
 from sotopia_core.lifecycle import log_fault
-from sotopia_core.models import ModelReply, ModelRequest, Usage
+from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import EnvironmentProfile, Pool
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import Wiring, wire
-
-T = TypeVar("T", bound=BaseModel)
 
 INSTANT: Final = "instant"
 OFFLINE: Final = "offline"
@@ -36,8 +35,8 @@ LINE: Final = (
 REASONING: Final = "Turns 3 and 7 show it: the offer was repeated without pressure, and both sides kept their word."
 _USAGE: Final = Usage(calls=1, input_tokens=1000, output_tokens=50)
 
-CallListener = Callable[[str, ModelRequest[Any], ModelReply[Any]], None]
-"""Hears of each model call: the pk of its episode, the request, the reply."""
+CallListener = Callable[[str, ModelRequest[Any], Completion], None]
+"""Hears of each model call: the pk of its episode, the request, what came of it."""
 
 
 class Instant(Model):
@@ -54,21 +53,19 @@ class Instant(Model):
         """``"instant"``."""
         return INSTANT
 
-    async def generate(self, request: ModelRequest[T]) -> ModelReply[T]:
+    async def complete(self, request: ModelRequest[Any]) -> Completion:
         """Answer a request for an action or for a judgement."""
         await asyncio.sleep(0)
         assert request.response_type is not None
-        answer = _judgement(request.response_type) if request.purpose == "judge" else _ACTION
-        text = _ACTION_TEXT if answer is _ACTION else json.dumps(answer)
-        value = request.response_type.model_validate(answer)
-        return ModelReply(text=text, value=value, model=INSTANT, usage=_USAGE, obtained="schema")
+        text = _judgement(request.response_type) if request.purpose == "judge" else _ACTION_TEXT
+        return Completion(text=text, model=INSTANT, usage=_USAGE)
 
 
-_ACTION: Final[Mapping[str, object]] = {"action_type": "speak", "argument": LINE, "to": []}
-_ACTION_TEXT: Final = json.dumps(_ACTION)
+_ACTION_TEXT: Final = json.dumps({"action_type": "speak", "argument": LINE, "to": []})
 
 
-def _judgement(response_type: type[BaseModel]) -> Mapping[str, object]:
+@lru_cache(maxsize=256)
+def _judgement(response_type: type[BaseModel]) -> str:
     judgement: dict[str, object] = {}
     for name, info in response_type.model_fields.items():
         participant = info.annotation
@@ -77,7 +74,7 @@ def _judgement(response_type: type[BaseModel]) -> Mapping[str, object]:
         judgement[info.alias or name] = {
             dimension: {"reasoning": REASONING, "score": 0} for dimension in participant.model_fields
         }
-    return judgement
+    return json.dumps(judgement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +147,8 @@ class _CallListener:
     on_call: CallListener
 
     @hookimpl
-    def sotopia_model_called(self, pk: str, request: ModelRequest[Any], reply: ModelReply[Any]) -> None:
-        self.on_call(pk, request, reply)
+    def sotopia_model_called(self, pk: str, request: ModelRequest[Any], completion: Completion) -> None:
+        self.on_call(pk, request, completion)
 
 
 def play(

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sotopia_core.messages import Event as Event
     from sotopia_core.messages import Observation as Observation
     from sotopia_core.models import ChatMessage as ChatMessage
+    from sotopia_core.models import Completion as Completion
     from sotopia_core.models import ModelReply as ModelReply
     from sotopia_core.models import ModelRequest as ModelRequest
     from sotopia_core.models import Usage as Usage
@@ -95,7 +96,7 @@ _HOMES: Final = {
         "Verdict",
     ),
     "messages": ("AgentAction", "Background", "Event", "Observation"),
-    "models": ("ChatMessage", "ModelReply", "ModelRequest", "Usage"),
+    "models": ("ChatMessage", "Completion", "ModelReply", "ModelRequest", "Usage"),
     "packs": ("Pack",),
     "profiles": ("AgentProfile", "Combo", "EnvironmentProfile", "Pool", "RelationshipType"),
     "registry": ("Registry",),

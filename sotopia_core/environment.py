@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, TypedDict, get_args
 
 from pydantic import TypeAdapter
 
+from sotopia_core.asking import ReplyJournal
 from sotopia_core.digests import derive_seed, generator
 from sotopia_core.errors import (
     ActionError,
@@ -27,6 +28,7 @@ from sotopia_core.evaluation import (
     check_judgements,
 )
 from sotopia_core.interfaces import (
+    AttemptCounter,
     EvaluationContext,
     Model,
     ModelFinder,
@@ -40,7 +42,7 @@ from sotopia_core.interfaces import (
 )
 from sotopia_core.limits import within
 from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Background, Event, Observation
-from sotopia_core.models import ModelReply, ModelRequest, Scene
+from sotopia_core.models import Completion, ModelRequest, Scene
 from sotopia_core.plugins import CORE
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
 from sotopia_core.registry import Registry
@@ -50,8 +52,8 @@ MODES: Final = get_args(Mode)
 MISSING_RULES: Final = get_args(MissingRule)
 EXAMPLE: Final = "RuleBasedTerminatedEvaluator(max_turn_number=20)"
 
-CallListener = Callable[[str, ModelRequest[Any], ModelReply[Any]], None]
-"""Hears of each model call: the role (an agent's or an evaluator's name), the request, the reply."""
+RoleListener = Callable[[str, ModelRequest[Any], Completion], None]
+"""Hears of each completion: the role (an agent's or an evaluator's name), the request, what came of it."""
 
 
 _JUDGEMENTS: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
@@ -82,7 +84,8 @@ class ParallelSotopiaEnv:
 
     ``evaluators`` may mix response and terminal evaluators. Without an ``ordering`` the agents take turns in the order
     of their seats. ``seed`` is the root of every random generator; ``find_model`` resolves evaluators' and agents'
-    models that are given by name. ``ValueError`` where the cast does not fit the scenario, or where two evaluators
+    models that are given by name; ``journal`` keeps and recalls what models said; ``run`` and ``episode`` are the
+    primary keys that seats are told. ``ValueError`` where the cast does not fit the scenario, or where two evaluators
     mean different things by one dimension. ::
 
         env = ParallelSotopiaEnv(scenario, [mia, leo], [RuleBasedTerminatedEvaluator(max_turn_number=4)])
@@ -104,7 +107,10 @@ class ParallelSotopiaEnv:
         action_types: Sequence[ActionType] = ACTION_TYPES,
         seed: int = 0,
         find_model: ModelFinder | None = None,
-        on_call: CallListener | None = None,
+        on_call: RoleListener | None = None,
+        journal: ReplyJournal | None = None,
+        run: str = "",
+        episode: str = "",
     ) -> None:
         self.combo = scenario if isinstance(scenario, Combo) else Combo(environment=scenario, agents=tuple(agents))
         self.names: tuple[str, ...] = self.combo.names
@@ -129,6 +135,9 @@ class ParallelSotopiaEnv:
         self._action_types = tuple(action_types)
         self._find_model = find_model
         self._on_call = on_call
+        self._journal = journal
+        self._run = run
+        self._episode = episode
         names = self.combo.names
         self._backgrounds = {name: background_for(self.combo, seat, mode) for seat, name in enumerate(names)}
         self._judges_background = background_for_judge(self.combo)
@@ -169,6 +178,8 @@ class ParallelSotopiaEnv:
                 index=index,
                 background=self._backgrounds[profile.name],
                 profile=profile,
+                run=self._run,
+                episode=self._episode,
                 seed=derive_seed(self._seed, "seat", index),
                 models=self._models_for(profile.name, "act", derive_seed(self._seed, "model", index)),
             )
@@ -336,12 +347,13 @@ class ParallelSotopiaEnv:
         answered: list[str] | None = None,
     ) -> Callable[[Model | str], ModelHandle]:
         handles: dict[str | int, ModelHandle] = {}
+        attempts = AttemptCounter()
 
-        def heard(request: ModelRequest[Any], reply: ModelReply[Any]) -> None:
+        def heard(request: ModelRequest[Any], completion: Completion) -> None:
             if answered is not None:
-                answered.append(reply.model)
+                answered.append(completion.model)
             if self._on_call is not None:
-                self._on_call(role, request, reply)
+                self._on_call(role, request, completion)
 
         def model(ref: Model | str) -> ModelHandle:
             key = ref if isinstance(ref, str) else id(ref)
@@ -350,8 +362,11 @@ class ParallelSotopiaEnv:
                     self._model(ref),
                     purpose=purpose,
                     seed=seed,
+                    role=role,
                     turn=lambda: self.turn,
                     scene=lambda: self._scene(role),
+                    attempts=attempts,
+                    journal=self._journal,
                     on_call=heard,
                 )
             return handles[key]

@@ -84,7 +84,7 @@ class EpisodeOverError(SotopiaError):
 
 
 class ModelError(SotopiaError):
-    """A model gave no usable reply. ``raw`` keeps what it did say, if anything."""
+    """A model gave no usable reply. ``raw`` keeps what it did say last, if anything."""
 
     def __init__(self, message: str, raw: str | None = None) -> None:
         self.raw = raw

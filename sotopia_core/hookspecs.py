@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # plugins import this module for hookimpl, and must not pay f
         Storage,
         TerminalEvaluator,
     )
-    from sotopia_core.models import ModelReply, ModelRequest
+    from sotopia_core.models import Completion, ModelRequest
     from sotopia_core.packs import Pack
     from sotopia_core.profiles import Combo
 
@@ -106,9 +106,9 @@ def sotopia_turn_taken(run: RunRecord, pk: str, turn: Turn) -> None:
 
 @hookspec
 def sotopia_model_called(
-    run: RunRecord, pk: str, role: str, request: ModelRequest[Any], reply: ModelReply[Any]
+    run: RunRecord, pk: str, role: str, request: ModelRequest[Any], completion: Completion
 ) -> None:
-    """Hear that a model replied. ``role`` is the agent's name or the evaluator's."""
+    """Hear that a model replied, usably or not. ``role`` is the agent's name or the evaluator's."""
 
 
 @hookspec

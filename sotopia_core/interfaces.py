@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -23,10 +23,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from sotopia_core.asking import ReplyJournal, ReplyKey, ask
 from sotopia_core.digests import derive_seed, generator
+from sotopia_core.errors import PluginError
 from sotopia_core.evaluation import DimensionSet, Judgement
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Value
-from sotopia_core.models import ChatMessage, ModelReply, ModelRequest, Scene
+from sotopia_core.models import ChatMessage, Completion, ModelReply, ModelRequest, Scene
 from sotopia_core.profiles import AgentProfile, Combo, Pool
 from sotopia_core.records import Record
 
@@ -75,9 +77,16 @@ class Component(BaseModel, ABC):
 class Model(Component):
     """A language model, or something that answers in its place.
 
-    ``generate`` raises ``ModelError`` where there is no usable reply, ``ModelAccessError`` where there never will be.
-    One instance serves all episodes of a run, many at a time.
+    A provider implements ``complete``; what the text holds is found here. One instance serves all episodes of a run,
+    many at a time.
     """
+
+    re_asks: int = Field(
+        default=2,
+        ge=0,
+        le=10,
+        description="How often an unusable reply is asked for again, with what was wrong with it",
+    )
 
     needs_sockets: ClassVar[bool] = True
     """Whether each call in flight holds a network connection, and so a file descriptor."""
@@ -90,8 +99,19 @@ class Model(Component):
         """The name under which records and tables show this model."""
 
     @abstractmethod
+    async def complete(self, request: ModelRequest[Any]) -> Completion:
+        """Answer one request with text; where it has a ``response_type``, with that type's JSON.
+
+        Empty, cut off or misshapen text is returned as it is: whoever asked puts the question again. Raises
+        ``ModelError`` where there is no text, ``ModelAccessError`` where there never will be.
+        """
+
     async def generate(self, request: ModelRequest[T]) -> ModelReply[T]:
-        """Answer one request."""
+        """Answer one request; with a ``response_type`` the reply's ``value`` is an instance of it.
+
+        Raises ``ModelError`` where no reply can be used, also after ``re_asks`` more.
+        """
+        return await ask(self.complete, request, label=self.label, re_asks=self.re_asks)
 
     def check_access(self) -> None:
         """Raise ``ModelAccessError`` if it is plain before any call that none can succeed, as without a key."""
@@ -141,11 +161,29 @@ ModelFinder = Callable[[str], Model]
 """Finds the model behind a name, as a run's [models] and the registry know it."""
 
 
-class ModelHandle:
-    """A model as one component of one episode may use it: counted, seeded and kept apart by role.
+CallListener = Callable[[ModelRequest[Any], Completion], None]
+"""Hears of each completion: a new one, or one recalled from the journal."""
 
-    ``turn`` tells the turn that the episode is at; ``on_call`` hears of each reply. The kernel makes these; plugins
-    only call :meth:`generate`.
+
+class AttemptCounter:
+    """Counts what one role has asked in the current turn, so that each of its completions has a key of its own."""
+
+    def __init__(self) -> None:
+        self._turn = -1
+        self._attempts = 0
+
+    def next(self, turn: int) -> int:
+        """Return the number of the next attempt in a turn, from 0."""
+        self._attempts = self._attempts + 1 if turn == self._turn else 0
+        self._turn = turn
+        return self._attempts
+
+
+class ModelHandle:
+    """A model as one role (an agent or an evaluator) of one episode may use it: counted, seeded and journaled.
+
+    ``turn`` tells the turn that the episode is at; ``on_call`` hears of each completion. Handles of one role share
+    their ``attempts``. The kernel makes these; plugins only call :meth:`generate`.
     """
 
     def __init__(
@@ -154,17 +192,22 @@ class ModelHandle:
         *,
         purpose: str,
         seed: int,
+        role: str = "",
         turn: Callable[[], int] = lambda: 0,
         scene: Callable[[], Scene | None] = lambda: None,
-        on_call: Callable[[ModelRequest[Any], ModelReply[Any]], None] | None = None,
+        attempts: AttemptCounter | None = None,
+        journal: ReplyJournal | None = None,
+        on_call: CallListener | None = None,
     ) -> None:
         self._model = model
         self._purpose = purpose
         self._seed = seed
+        self._role = role
         self._turn = turn
         self._scene = scene
+        self._attempts = AttemptCounter() if attempts is None else attempts
+        self._journal = journal
         self._on_call = on_call
-        self._asked = (-1, 0)
 
     @property
     def label(self) -> str:
@@ -180,31 +223,46 @@ class ModelHandle:
         max_tokens: int | None = None,
     ) -> ModelReply[T]:
         """Ask the model; with a ``response_type`` the reply's ``value`` is an instance of it, or ``ModelError``."""
-        turn = self._turn()
-        attempt = self._asked[1] + 1 if self._asked[0] == turn else 0
-        self._asked = (turn, attempt)
         request = ModelRequest(
             messages=tuple(messages),
             response_type=response_type,
             temperature=temperature,
             max_tokens=max_tokens,
-            seed=derive_seed(self._seed, turn, self._purpose, attempt),
             purpose=self._purpose,
             scene=self._scene(),
         )
-        reply = await self._model.generate(request)
+        return await ask(self._complete, request, label=self._model.label, re_asks=self._model.re_asks)
+
+    async def _complete(self, request: ModelRequest[Any]) -> Completion:
+        """Recall the completion, or ask for it and keep it before anybody uses it."""
+        turn = self._turn()
+        key = ReplyKey(turn, self._role, self._purpose, self._attempts.next(turn))
+        request = replace(request, seed=derive_seed(self._seed, turn, self._purpose, key.attempt))
+        completion = None if self._journal is None else self._journal.recall(key, request)
+        if completion is None:
+            completion = await self._model.complete(request)
+            if not isinstance(completion, Completion):
+                given = type(completion).__name__
+                raise PluginError(self._model.label, "answering", f"it gave {given}, not a Completion")
+            if self._journal is not None:
+                await self._journal.keep(key, request, completion)
         if self._on_call is not None:
-            self._on_call(request, reply)
-        return reply
+            self._on_call(request, completion)
+        return completion
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
-    """An agent's place in one episode: who it is and what it was given. Nothing in it is another agent's secret."""
+    """An agent's place in one episode: who it is and what it was given. Nothing in it is another agent's secret.
+
+    ``run`` and ``episode`` are primary keys, empty outside a run.
+    """
 
     index: int
     background: Background
     profile: AgentProfile
+    run: str = ""
+    episode: str = ""
     seed: int = 0
     models: Callable[[Model | str], ModelHandle] | None = None
 

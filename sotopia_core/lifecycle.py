@@ -13,7 +13,7 @@ from sotopia_core.errors import (
     PluginError,
     pass_on,
 )
-from sotopia_core.models import ModelReply, ModelRequest
+from sotopia_core.models import Completion, ModelRequest
 from sotopia_core.plugins import one_plugin
 from sotopia_core.profiles import Combo
 
@@ -53,10 +53,10 @@ class Notifier:
         pk: str,
         role: str,
         request: ModelRequest[Any],
-        reply: ModelReply[Any],
+        completion: Completion,
     ) -> None:
         """Tell that a model replied."""
-        self._tell("sotopia_model_called", run=run, pk=pk, role=role, request=request, reply=reply)
+        self._tell("sotopia_model_called", run=run, pk=pk, role=role, request=request, completion=completion)
 
     def episode_finished(self, run: RunRecord, episode: EpisodeLog) -> None:
         """Tell that an episode is over and stored."""

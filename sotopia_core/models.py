@@ -61,6 +61,7 @@ class ModelRequest(Generic[T]):
 
     ``purpose`` is ``"act"``, ``"judge"`` or a plugin's own word; ``seed`` derives from run, draw, trial, seat, turn,
     purpose and attempt. ``temperature`` (0..2) and ``max_tokens`` override the model's own options when given.
+    ``re_ask`` is 0, or the how manieth time it is that the question is put again because the reply was unusable.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -69,15 +70,33 @@ class ModelRequest(Generic[T]):
     max_tokens: int | None = None
     seed: int = 0
     purpose: str = "act"
+    re_ask: int = 0
     scene: Scene | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelReply(Generic[T]):
-    """What came back: the text as it was, the value parsed from it, and what it took.
+class Completion:
+    """What a model said to one request, and what that took: all that must be kept to never ask again.
 
-    ``model`` is the model's own name for itself; ``latency`` is in seconds, all attempts together; ``value`` is None
-    exactly where the request had no ``response_type``.
+    ``model`` is the model's own name for itself; ``attempts`` counts the requests sent, those that failed included;
+    ``latency`` is in seconds, all attempts together; ``finish_reason`` is the server's word for why the text ends:
+    ``"stop"``, ``"length"`` where a limit of tokens cut it off, or another.
+    """
+
+    text: str
+    model: str
+    usage: Usage = field(default_factory=lambda: Usage(calls=1))
+    attempts: int = 1
+    latency: float = 0.0
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReply(Generic[T]):
+    """What came of a question: the last text as it was, the value found in it, and what all of it took.
+
+    ``model`` is the model's own name for itself; usage, attempts and latency (in seconds) are those of all
+    completions together; ``value`` is None exactly where the request had no ``response_type``.
     """
 
     text: str

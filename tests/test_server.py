@@ -28,7 +28,7 @@ from sotopia_core.database import (
 from sotopia_core.errors import ConfigError, InputError, ModelAccessError, ModelError, PluginError
 from sotopia_core.interfaces import Agent, Model
 from sotopia_core.messages import AgentAction, Observation
-from sotopia_core.models import ModelReply, ModelRequest
+from sotopia_core.models import Completion, ModelRequest
 from sotopia_core.samplers import CombosSampler, UniformSampler
 from sotopia_core.server import EpisodeMessages, play, run_async_server
 from sotopia_evaluators.dimensions import SotopiaDimensions
@@ -420,7 +420,7 @@ print(messages.episode.agent_classes, messages.episode.ended)
     def test_a_litellm_id_needs_no_slash_and_a_failure_is_told(self, monkeypatch, caplog):
         from sotopia_testing.chat_server import ChatServer
 
-        with ChatServer(["I would rather not say."]) as server:
+        with ChatServer(["I would rather not say."] * 3) as server:
             monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
             monkeypatch.setenv("OPENAI_BASE_URL", server.url)
             monkeypatch.setenv("OPENAI_API_BASE", server.url)
@@ -438,15 +438,15 @@ class TestFailures:
     @pytest.fixture
     def failing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have Leo's model fail at his second turn."""
-        generate = Offline.generate
+        complete = Offline.complete
 
-        async def sometimes(model: Model, request: ModelRequest) -> ModelReply:
+        async def sometimes(model: Model, request: ModelRequest) -> Completion:
             scene = request.scene
             if scene.background.viewer == "Leo" and scene.current is not None and scene.current.turn == 3:
                 raise ModelError("the model gave no usable reply")
-            return await generate(model, request)
+            return await complete(model, request)
 
-        monkeypatch.setattr(Offline, "generate", sometimes)
+        monkeypatch.setattr(Offline, "complete", sometimes)
 
     @pytest.mark.usefixtures("failing")
     def test_an_episode_that_fails_returns_its_messages_up_to_there_and_says_why(self, caplog):

@@ -15,7 +15,7 @@ from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunReco
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.evaluation import Scored
 from sotopia_core.lifecycle import Notifier
-from sotopia_core.models import ModelReply, ModelRequest, Usage
+from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import Combo
 from sotopia_core.wiring import Wiring
 
@@ -100,6 +100,8 @@ class _Playing:
             seed=derive_seed(section.seed, self.task.draw, self.task.trial),
             find_model=wiring.models,
             on_call=self._called,
+            run=self.stage.run.pk,
+            episode=self.pk,
         )
 
     async def play(self) -> EpisodeLog:
@@ -121,14 +123,14 @@ class _Playing:
         self.turns.append(turn)
         self.stage.notifier.turn_taken(self.stage.run, self.pk, turn)
 
-    def _called(self, role: str, request: ModelRequest[Any], reply: ModelReply[Any]) -> None:
-        self.usage[role] = self.usage.get(role, Usage()) + reply.usage
+    def _called(self, role: str, request: ModelRequest[Any], completion: Completion) -> None:
+        self.usage[role] = self.usage.get(role, Usage()) + completion.usage
         names = self.answered.setdefault(role, [])
-        if reply.model not in names:
-            names.append(reply.model)
+        if completion.model not in names:
+            names.append(completion.model)
         if request.purpose == "judge":
             self.prompts[role] = "\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages)
-        self.stage.notifier.model_called(self.stage.run, self.pk, role, request, reply)
+        self.stage.notifier.model_called(self.stage.run, self.pk, role, request, completion)
 
     def _log(self, began: datetime, seconds: float, cause: str | None) -> EpisodeLog:
         combo, env, section = self.task.combo, self.env, self.stage.wiring.config.run

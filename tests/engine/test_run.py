@@ -15,7 +15,7 @@ from sotopia_core.errors import ConfigError, InputError, ModelAccessError, Plugi
 from sotopia_core.hookspecs import hookimpl
 from sotopia_core.interfaces import Agent, Model, ModelRef, Sampler
 from sotopia_core.messages import AgentAction
-from sotopia_core.models import ChatMessage, ModelReply, Usage
+from sotopia_core.models import ChatMessage, Completion, Usage
 from sotopia_core.profiles import Pool
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import wire
@@ -44,9 +44,9 @@ class Echo(Model):
     def label(self):
         return self.word
 
-    async def generate(self, request):
+    async def complete(self, request):
         await asyncio.sleep(0)
-        return ModelReply(
+        return Completion(
             text=f"{self.word} {request.seed}", model=f"{self.word}-v1", usage=Usage(calls=1, input_tokens=2, cost=0.5)
         )
 
@@ -377,7 +377,7 @@ async def test_lifecycle_hooks_hear_everything_in_order_and_a_faulty_one_does_no
             heard.append(f"turn {turn.number}")
 
         @hookimpl
-        def sotopia_model_called(self, role, reply):
+        def sotopia_model_called(self, role, completion):
             heard.append(f"called by {role}")
 
         @hookimpl

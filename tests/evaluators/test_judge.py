@@ -10,7 +10,7 @@ from sotopia_core.errors import ModelAccessError, ModelError
 from sotopia_core.evaluation import DimensionSet, Score, Scored, Unscored, check_judgements
 from sotopia_core.interfaces import EvaluationContext, Model, Transcript
 from sotopia_core.messages import AgentAction, Background, Event, Participant
-from sotopia_core.models import ModelReply, ModelRequest
+from sotopia_core.models import Completion, ModelRequest
 from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
 from sotopia_evaluators.judge import ReachGoalLLMEvaluator
 from sotopia_evaluators.plugin import sotopia_response_evaluators, sotopia_terminal_evaluators
@@ -38,15 +38,11 @@ class Replies(Model):
     def label(self) -> str:
         return "replies"
 
-    async def generate(self, request):
+    async def complete(self, request):
         self.asked.append(request)
         if self.error is not None:
             raise self.error
-        try:
-            value = request.response_type.model_validate_json(self.text)
-        except ValidationError as error:
-            raise ModelError(f"the reply is not usable:\n{error}", raw=self.text) from error
-        return ModelReply(text=self.text, value=value, model=self.label)
+        return Completion(text=self.text, model=self.label)
 
 
 TRANSCRIPT = Transcript(
@@ -69,7 +65,7 @@ def full_answer(dimensions=SOTOPIA, names=NAMES) -> dict[str, Any]:
     """Make an answer in which every score can be told from every other participant's."""
     return {
         name: {
-            dimension.name: {"reasoning": f"{name} on {dimension.name}", "score": dimension.low + seat}
+            dimension.name: {"reasoning": f"{name} on {dimension.name}", "score": int(dimension.low) + seat}
             for dimension in dimensions.dimensions
         }
         for seat, name in enumerate(names)
@@ -160,7 +156,7 @@ async def test_an_answer_that_misses_a_score_or_gives_one_off_the_scale_scores_n
     for judgement in judgements.values():
         assert isinstance(judgement, Unscored)
         assert judgement.raw == text
-        assert judgement.reason.startswith("the reply is not usable: ")
+        assert judgement.reason.startswith("replies: the reply is no EpisodeJudgement: ")
         assert "\n" not in judgement.reason
 
 
@@ -176,15 +172,11 @@ async def test_a_model_without_a_usable_reply_leaves_everybody_unscored_with_the
     assert judgements == {name: Unscored(reason="the server said 500") for name in NAMES}
 
 
-async def test_a_model_that_breaks_its_contract_leaves_everybody_unscored():
-    class Valueless(Replies):
-        async def generate(self, request):
-            return ModelReply(text="Fine, all of them.", model=self.label)
-
-    judgements = await judged_by(Valueless())
-    assert judgements == {
-        name: Unscored(reason="replies gave no judgement", raw="Fine, all of them.") for name in NAMES
-    }
+async def test_a_judge_that_answers_in_prose_is_asked_again_and_then_leaves_everybody_unscored():
+    model = Replies(text="Fine, all of them.", re_asks=1)
+    reason = "replies: the reply is no EpisodeJudgement: it holds no JSON objects, where one was expected"
+    assert await judged_by(model) == {name: Unscored(reason=reason, raw="Fine, all of them.") for name in NAMES}
+    assert [len(request.messages) for request in model.asked] == [2, 4]
 
 
 async def test_a_model_that_refuses_access_is_passed_on_so_that_the_run_can_stop():

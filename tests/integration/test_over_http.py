@@ -128,7 +128,7 @@ def test_what_is_private_stays_private_on_the_wire(tmp_path):
 def test_prose_instead_of_an_action_fails_its_episode_with_the_reason(tmp_path):
     from sotopia_testing.chat_server import ChatServer
 
-    with ChatServer(["I would rather not say."]) as server:
+    with ChatServer(["I would rather not say."] * 3) as server:
         done, told = play(tmp_path, server, "--set", "run.trials=2", "--set", "run.concurrency=1")
     assert done.returncode == 3
     assert told["episodes"] == {"scored": 1, "unscored": 0, "unjudged": 0, "failed": 1}
@@ -141,7 +141,7 @@ def test_prose_instead_of_an_action_fails_its_episode_with_the_reason(tmp_path):
 def test_prose_instead_of_a_judgement_leaves_the_episode_unscored_with_the_raw_reply(tmp_path):
     from sotopia_testing.chat_server import ChatServer
 
-    with ChatServer([says("a"), says("b"), "Both did rather well, I think."]) as server:
+    with ChatServer([says("a"), says("b"), *["Both did rather well, I think."] * 3]) as server:
         done, told = play(tmp_path, server, turns=2)
     assert done.returncode == 3
     kept = episode(tmp_path, told)

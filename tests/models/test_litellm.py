@@ -63,7 +63,9 @@ class Asking:
         self.made: list[LiteLLM] = []
 
     def model(self, **options: Any) -> LiteLLM:
-        model = LiteLLM(**({"model": "openai/scripted", "api_base": self.url, "longest_pause": 0.01} | options))
+        model = LiteLLM(
+            **({"model": "openai/scripted", "api_base": self.url, "longest_pause": 0.01, "re_asks": 0} | options)
+        )
         self.made.append(model)
         return model
 
@@ -178,7 +180,10 @@ class TestReplies:
 
     async def test_an_empty_reply_is_none(self, ask: Asking, server: ChatServer) -> None:
         server.script(Reply(text="", finish_reason="length"))
-        with pytest.raises(ModelError, match=r"^openai/scripted gave an empty reply \(finish_reason 'length'\)$"):
+        with pytest.raises(
+            ModelError,
+            match=r"^openai/scripted: the reply is empty \(finish_reason 'length'\); it was cut off: max_tokens",
+        ):
             await ask()
 
     async def test_lone_surrogates_which_nothing_can_store_are_replaced(self, ask: Asking, server: ChatServer) -> None:
@@ -225,9 +230,7 @@ class TestTypedReplies:
 
     async def test_a_reply_that_was_cut_off_says_so(self, ask: Asking, server: ChatServer) -> None:
         server.script(Reply(text='{"reasoning": "sup', finish_reason="length"))
-        with pytest.raises(
-            ModelError, match=r"JSON is broken at line 1.*; the reply was cut off: max_tokens is too low$"
-        ):
+        with pytest.raises(ModelError, match=r"JSON is broken at line 1.*; it was cut off: max_tokens is too low$"):
             await ask(response_type=Assessment)
 
     async def test_where_schemas_are_not_taken_the_last_user_message_asks(

@@ -41,10 +41,10 @@ async def test_a_function_sees_the_request() -> None:
     assert (await ScriptedModel(replies=echo).generate(request("abc"))).text == "ABC"
 
 
-async def test_a_value_is_given_back_and_said_as_json() -> None:
+async def test_a_value_is_said_as_json() -> None:
     leave = AgentAction(action_type="leave")
     reply = await ScriptedModel(replies=[leave]).generate(request(response_type=AgentAction))
-    assert reply.value is leave
+    assert reply.value == leave
     assert AgentAction.model_validate_json(reply.text) == leave
     assert reply.obtained == "schema"
 
@@ -62,14 +62,14 @@ async def test_json_is_read_as_the_type_that_was_asked_for() -> None:
 
 async def test_text_that_is_not_of_the_type_is_an_error_that_keeps_it() -> None:
     model = ScriptedModel(replies=['{"action_type": "shout"}'])
-    with pytest.raises(ModelError, match=r"^scripted's scripted reply is no AgentAction: action_type: Input") as caught:
+    with pytest.raises(ModelError, match=r"^scripted: the reply is no AgentAction: at action_type: Input") as caught:
         await model.generate(request(response_type=AgentAction))
     assert caught.value.raw == '{"action_type": "shout"}'
 
 
 async def test_a_value_of_another_type_is_an_error() -> None:
     model = ScriptedModel(replies=[ChatMessage(role="user", content="x")])
-    with pytest.raises(ModelError, match=r"^scripted was asked for AgentAction, and the script has ChatMessage$"):
+    with pytest.raises(ModelError, match=r"^scripted: the reply is no AgentAction: at action_type: Field required"):
         await model.generate(request(response_type=AgentAction))
 
 
@@ -86,7 +86,7 @@ async def test_all_requests_are_kept_those_without_a_reply_included() -> None:
 def test_it_is_marked_as_no_language_model_and_needs_no_sockets() -> None:
     model = ScriptedModel(replies=[])
     assert (model.stand_in, model.needs_sockets, model.label) == (True, False, "scripted")
-    assert model.content_options() == {"name": "scripted"}
+    assert model.content_options() == {"name": "scripted", "re_asks": 0}
 
 
 def test_replies_are_text_or_values() -> None:

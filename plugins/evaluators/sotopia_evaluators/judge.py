@@ -55,8 +55,7 @@ class ReachGoalLLMEvaluator(TerminalEvaluator, Generic[D]):
             raise
         except ModelError as error:
             return {name: Unscored(reason=one_line(error), raw=error.raw) for name in names}
-        if not isinstance(reply.value, answer_type):
-            return {name: Unscored(reason=f"{model.label} gave no judgement", raw=reply.text) for name in names}
+        assert reply.value is not None
         return scores_by_name(reply.value)
 
 

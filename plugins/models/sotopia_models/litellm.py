@@ -18,18 +18,16 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from sotopia_core.errors import MissingExtraError, ModelAccessError, ModelError
 from sotopia_core.interfaces import OPERATIONAL, Model
-from sotopia_core.models import ModelReply, ModelRequest, Usage
-from sotopia_models.structured import instructions_for, json_schema_for, parse
-
-T = TypeVar("T", bound=BaseModel)
+from sotopia_core.models import Completion, ModelRequest, Usage
+from sotopia_core.structured import instructions_for, json_schema_for
 
 FIRST_PAUSE: Final = 0.5
 """Seconds before the second attempt; each further pause is twice as long."""
@@ -162,8 +160,8 @@ class LiteLLM(Model):
         unset = bool(self._variables) and not any(map(os.environ.get, self._variables))
         return NO_KEY if unset or _is_this_machine(self.api_base) else None
 
-    async def generate(self, request: ModelRequest[T]) -> ModelReply[T]:
-        """Ask the model, again after transient faults. With a ``response_type``, see :func:`.structured.parse`.
+    async def complete(self, request: ModelRequest[Any]) -> Completion:
+        """Ask the model, again after transient faults.
 
         Raises ``ModelAccessError`` where no further request can succeed, ``ModelError`` for all else; neither holds a
         key, nor the error of litellm that it was made from, which might.
@@ -179,7 +177,7 @@ class LiteLLM(Model):
                 raise outcome.error
             await asyncio.sleep(pause)
             attempt += 1
-        return self._reply(request, outcome, attempt, time.monotonic() - started)
+        return self._completion(outcome, attempt, time.monotonic() - started)
 
     async def aclose(self) -> None:
         """Close litellm's connections of the running event loop, unless another instance is still using them."""
@@ -245,32 +243,18 @@ class LiteLLM(Model):
             return False
         return self.api_base is not None or bool(litellm.supports_response_schema(model=self.model))
 
-    def _reply(self, request: ModelRequest[T], response: Any, attempts: int, latency: float) -> ModelReply[T]:
+    def _completion(self, response: Any, attempts: int, latency: float) -> Completion:
         if not response.choices:
             raise ModelError(f"{self.label} sent a response without a reply")
         choice = response.choices[0]
-        if not choice.message.content:
-            raise ModelError(f"{self.label} gave an empty reply (finish_reason {choice.finish_reason!r})", raw="")
-        text = _scalar_values(choice.message.content)
-        value = None
-        if request.response_type is not None:
-            value = self._parse(request.response_type, text, cut_off=choice.finish_reason == "length")
-        return ModelReply(
-            text=text,
-            value=value,
+        return Completion(
+            text=_scalar_values(choice.message.content or ""),
             model=response.model or self.model,
             usage=_usage(response),
             attempts=attempts,
             latency=latency,
-            obtained="text" if value is None else "schema",
+            finish_reason=choice.finish_reason or "stop",
         )
-
-    def _parse(self, response_type: type[T], text: str, *, cut_off: bool) -> T:
-        try:
-            return parse(response_type, text)
-        except ModelError as error:
-            why = "; the reply was cut off: max_tokens is too low" if cut_off else ""
-            raise ModelError(f"{self.label}: {error}{why}", raw=text) from None
 
     def _pause(self, fault: _Fault, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt, or None where there shall be none."""

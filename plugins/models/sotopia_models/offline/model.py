@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from sotopia_core.errors import ModelError
 from sotopia_core.interfaces import Model
 from sotopia_core.messages import ACTION_TYPES, ENVIRONMENT, ActionType
-from sotopia_core.models import ModelReply, ModelRequest, Scene, Usage
+from sotopia_core.models import Completion, ModelRequest, Scene
 from sotopia_models.offline.acting import decide
 from sotopia_models.offline.judging import asks_for_judgement, judge
 
-T = TypeVar("T", bound=BaseModel)
-
-_USAGE = Usage(calls=1)
 _INTRODUCTION = "I am Sotopia's offline stand-in: I follow rules, and I am no language model."
 
 
@@ -41,10 +38,10 @@ class Offline(Model):
         """The name in records and tables: ``"offline"``."""
         return "offline"
 
-    async def generate(self, request: ModelRequest[T]) -> ModelReply[T]:
+    async def complete(self, request: ModelRequest[Any]) -> Completion:
         """Answer a request to act, or to judge; without a ``response_type``, with a sentence."""
         if request.response_type is None:
-            return ModelReply(text=_sentence(request.scene, request.seed), model=self.label, usage=_USAGE)
+            return Completion(text=_sentence(request.scene, request.seed), model=self.label)
         answer = _answer(request.response_type, request.scene, request.seed)
         try:
             value = request.response_type.model_validate(answer)
@@ -54,8 +51,7 @@ class Offline(Model):
                 f"the offline stand-in has no valid answer of type {request.response_type.__name__}: "
                 f"{where}: {error.errors()[0]['msg']}"
             ) from error
-        text = value.model_dump_json(by_alias=True)
-        return ModelReply(text=text, value=value, model=self.label, usage=_USAGE, obtained="schema")
+        return Completion(text=value.model_dump_json(by_alias=True), model=self.label)
 
 
 def _answer(response_type: type[BaseModel], scene: Scene | None, seed: int) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from sotopia_core.errors import ModelError
 from sotopia_core.messages import ACTION_TYPES, AgentAction
-from sotopia_models.structured import instructions_for, json_schema_for, parse
+from sotopia_core.structured import instructions_for, json_schema_for, parse
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 actions = st.builds(

@@ -1,0 +1,101 @@
+"""Asking a model for a value: its text is kept before it is used, read, and asked for again where it cannot be used."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from sotopia_core.errors import ModelError, one_line
+from sotopia_core.models import ChatMessage, Completion, ModelReply, ModelRequest, Usage
+from sotopia_core.structured import parse
+
+T = TypeVar("T", bound=BaseModel)
+
+ASK_AGAIN: Final = "Your last reply cannot be used: {problem}. Reply to the question once more{form}."
+FORM: Final = ", with the one JSON object that was asked for, complete, and nothing around it"
+
+
+class ReplyKey(NamedTuple):
+    """What makes a completion the only one of its kind within an episode.
+
+    ``turn`` is the environment's; ``role`` the name of the agent or evaluator that asks; ``attempt`` counts what the
+    role has asked in this turn, from 0, re-asks included.
+    """
+
+    turn: int
+    role: str
+    purpose: str
+    attempt: int
+
+
+class ReplyJournal(ABC):
+    """The completions of one episode: those kept by an earlier process are recalled instead of asked for again."""
+
+    @abstractmethod
+    def recall(self, key: ReplyKey, request: ModelRequest[Any]) -> Completion | None:
+        """Return the completion that was kept under the key, if there is one."""
+
+    @abstractmethod
+    async def keep(self, key: ReplyKey, request: ModelRequest[Any], completion: Completion) -> None:
+        """Keep a completion; it is durable on return, and used only then."""
+
+
+async def ask(
+    complete: Callable[[ModelRequest[T]], Awaitable[Completion]],
+    request: ModelRequest[T],
+    *,
+    label: str,
+    re_asks: int,
+) -> ModelReply[T]:
+    """Put a question, at most ``re_asks`` times again where the reply does not hold the value that was asked for.
+
+    Each time the model is told what was wrong. Raises ``ModelError`` where no reply can be used; its message begins
+    with the model's ``label``, its ``raw`` is the last reply's text.
+    """
+    usage, attempts, latency = Usage(), 0, 0.0
+    question = request
+    while True:
+        completion = await complete(question)
+        usage += completion.usage
+        attempts += completion.attempts
+        latency += completion.latency
+        try:
+            value = _value(request.response_type, completion)
+        except ModelError as error:
+            if question.re_ask >= re_asks:
+                raise ModelError(f"{label}: {error}", raw=error.raw) from None
+            question = _again(request, question.re_ask + 1, completion, error)
+        else:
+            return ModelReply(
+                text=completion.text,
+                value=value,
+                model=completion.model,
+                usage=usage,
+                attempts=attempts,
+                latency=latency,
+                obtained="text" if value is None else "re-asked" if question.re_ask else "schema",
+            )
+
+
+def _value(response_type: type[T] | None, completion: Completion) -> T | None:
+    text = completion.text
+    cut_off = "; it was cut off: max_tokens is too low" if completion.finish_reason == "length" else ""
+    if not text.strip():
+        raise ModelError(f"the reply is empty (finish_reason {completion.finish_reason!r}){cut_off}", raw=text)
+    if response_type is None:
+        return None
+    try:
+        return parse(response_type, text)
+    except ModelError as error:
+        raise ModelError(f"{error}{cut_off}", raw=text) from None
+
+
+def _again(request: ModelRequest[T], times: int, completion: Completion, error: ModelError) -> ModelRequest[T]:
+    said = (ChatMessage(role="assistant", content=completion.text),) if completion.text.strip() else ()
+    form = "" if request.response_type is None else FORM
+    told = ChatMessage(role="user", content=ASK_AGAIN.format(problem=one_line(error), form=form))
+    return replace(request, messages=(*request.messages, *said, told), re_ask=times)
