@@ -187,7 +187,7 @@ class LiteLLM(Model):
             return
         users.discard(id(self))
         if not users:
-            await _close_connections(await _litellm(), loop)
+            await _close_connections(await _litellm())
 
     async def _ask(self, litellm: Any, request: ModelRequest[Any]) -> Any:
         """Make one attempt. Returns litellm's response, or a ``_Fault``: errors of litellm go no further."""
@@ -324,7 +324,7 @@ def _import_litellm() -> None:
         _loaded.set()
 
 
-async def _close_connections(litellm: Any, loop: asyncio.AbstractEventLoop) -> None:
+async def _close_connections(litellm: Any) -> None:
     # litellm keeps a task that logs, and caches its clients by event loop. Neither goes away by itself before the loop
     # does, which asyncio and aiohttp complain about; a closed client left in the cache would be used again.
     worker = getattr(sys.modules.get("litellm.litellm_core_utils.logging_worker"), "GLOBAL_LOGGING_WORKER", None)
@@ -333,8 +333,9 @@ async def _close_connections(litellm: Any, loop: asyncio.AbstractEventLoop) -> N
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(worker.flush(), CLOSING_SECONDS)
         await worker.stop()
-    clients = litellm.in_memory_llm_clients_cache.cache_dict
-    for key in [key for key in clients if str(key).endswith(f"-{id(loop)}")]:
+    cache = litellm.in_memory_llm_clients_cache
+    clients, of_this_loop = cache.cache_dict, cache.update_cache_key_with_event_loop("")
+    for key in [key for key in clients if str(key).endswith(of_this_loop)]:
         client = clients.pop(key)
         with contextlib.suppress(Exception):
             await client.close()
