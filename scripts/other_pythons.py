@@ -39,7 +39,7 @@ def run_tests(interpreter: str, version: str) -> int:
         pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         subprocess.run([interpreter, "-m", "venv", str(place)], check=True)
         subprocess.run([*pip, "pip>=25.1"], check=True)
-        subprocess.run([*pip, "--editable", ".[testing]", "--group", "test"], check=True)
+        subprocess.run([*pip, "--editable", ".[testing,redis]", "--group", "test"], check=True)
         made.touch()
     pytest = [python, "-m", "pytest", "--numprocesses", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
     environment = {name: value for name, value in os.environ.items() if name != "SOTOPIA_CI"}  # extras are absent here

@@ -22,6 +22,8 @@ beartype_packages(
     conf=BeartypeConf(claw_is_pep526=False),
 )
 
+pytest_plugins = ["tests.redis_servers"]
+
 MAY_BE_SKIPPED = ("shared", "root may write anywhere")
 """What a skip may give as its reason where SOTOPIA_CI is set; any other skip is a failure there."""
 
