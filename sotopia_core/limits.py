@@ -3,29 +3,81 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from sotopia_core.errors import OverdueError, pass_on
 
 T = TypeVar("T")
 
+SECONDS_TO_STOP: Final = 5.0
+"""How long a plugin may take to stop once it is cancelled, before the kernel goes on without it."""
 
-async def within(seconds: float, work: Callable[[], Awaitable[T]]) -> T:
+logger = logging.getLogger("sotopia.plugins")
+
+
+async def within(seconds: float, work: Callable[[], Awaitable[T]], seconds_to_stop: float = SECONDS_TO_STOP) -> T:
     """Do some work and return what it gives; ``OverdueError`` where it takes longer than ``seconds``.
 
     What the work raises comes through as it is, a timeout of its own included. A cancellation that nobody asked for,
     as when something inside was cancelled, becomes an ``OverdueError`` too: no answer will come, and whoever waits must
-    not end with it.
+    not end with it. Work that goes on although it was cancelled is abandoned after ``seconds_to_stop``.
     """
-    limit = asyncio.timeout(seconds)
+    task = asyncio.ensure_future(_outcome(work))
     try:
-        async with limit:
-            return await work()
-    except TimeoutError as error:
-        if limit.expired():
-            raise OverdueError(f"no answer within {seconds:g} s") from error
+        await asyncio.wait((task,), timeout=seconds)
+    except asyncio.CancelledError:
+        await _stop(task, seconds_to_stop)
         raise
+    if not task.done():
+        stopped = await _stop(task, seconds_to_stop)
+        raise OverdueError(f"no answer within {seconds:g} s" + ("" if stopped else ", and it does not stop when told"))
+    try:
+        result, error = task.result()
     except asyncio.CancelledError as error:
-        pass_on(error)
         raise OverdueError("it cancelled itself") from error
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+async def _outcome(work: Callable[[], Awaitable[T]]) -> tuple[T | None, BaseException | None]:
+    """Do some work and return what it gives or raises: a task that raised ``SystemExit`` would end the event loop."""
+    try:
+        return await work(), None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return None, error
+
+
+async def _stop(task: asyncio.Task[Any], seconds: float) -> bool:
+    """Cancel a task and wait for its end; abandon it where it does not come. Returns whether it came."""
+    task.cancel()
+    _, pending = await asyncio.wait((task,), timeout=seconds)
+    for one in pending:
+        abandon(one)
+    return not pending
+
+
+def abandon(task: asyncio.Task[Any]) -> None:
+    """Go on without a task that ignores its cancellation: close what can be closed, and let nobody wait for it.
+
+    The end of the event loop waits for every task that it knows of, and would wait for this one for ever.
+    """
+    task.add_done_callback(_take_note)
+    coroutine = task.get_coro()
+    try:
+        if coroutine is not None:
+            coroutine.close()
+    except BaseException as error:  # it ignores this as well
+        pass_on(error)
+        logger.warning("a plugin's task ignores every request to stop, and may go on until the process ends")
+    asyncio.tasks._unregister_task(task)
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    """Look at how an abandoned task ended after all, so that asyncio does not report it as overlooked."""
+    if not task.cancelled():
+        task.exception()

@@ -1,6 +1,7 @@
 """Waiting for plugins: what is theirs, what is the kernel's limit, and what is nobody's fault."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -57,3 +58,63 @@ def test_every_error_can_be_said_in_one_line_of_unicode_text():
     assert one_line(Mute()) == "Mute"
     assert one_line(ValueError("file \udcff\nnot found")) == "ValueError: file \\udcff not found"
     assert unicode_text("a\ud800b \U0001f600") == "a\\ud800b \U0001f600"
+
+
+async def test_whoever_ignores_its_cancellation_is_abandoned_and_said():
+    ignored = 0
+
+    async def stubborn():
+        nonlocal ignored
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                ignored += 1
+
+    with pytest.raises(OverdueError, match=r"no answer within 0.05 s, and it does not stop when told"):
+        await within(0.05, stubborn, seconds_to_stop=0.05)
+    assert ignored == 1
+    await asyncio.sleep(0)
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # its last words
+def test_the_end_of_the_loop_does_not_wait_for_whoever_ignores_everything():
+    async def deaf():
+        while True:
+            try:
+                await asyncio.sleep(0.05)
+            except BaseException:
+                continue
+
+    async def main():
+        with pytest.raises(OverdueError):
+            await within(0.05, deaf, seconds_to_stop=0.05)
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 5
+
+
+async def test_whoever_stops_a_little_late_is_waited_for():
+    cleaned = []
+
+    async def tidy():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.append(True)
+
+    with pytest.raises(OverdueError, match=r"within 0.05 s$"):
+        await within(0.05, tidy)
+    assert cleaned == [True]
+
+
+async def test_an_exit_in_the_middle_comes_through_as_what_it_is():
+    async def leaving():
+        await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        await within(60.0, leaving)

@@ -1,0 +1,158 @@
+"""Every built-in component keeps the contract of its kind, by the suites that plugin authors use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+
+import pytest
+from pydantic import BaseModel
+
+from sotopia_agents import human
+from sotopia_agents.human import HumanAgent
+from sotopia_agents.llm import LLMAgent
+from sotopia_agents.scripted import ScriptedAgent
+from sotopia_core.plugins import CORE
+from sotopia_core.profiles import EnvAgentComboStorage, Pool
+from sotopia_core.registry import INTERFACES, Registry
+from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
+from sotopia_evaluators.judge import ReachGoalLLMEvaluator
+from sotopia_evaluators.rules import RuleBasedTerminatedEvaluator
+from sotopia_orderings.random_order import Random
+from sotopia_orderings.round_robin import RoundRobin
+from sotopia_orderings.simultaneous import Simultaneous
+from sotopia_packs.plugin import sotopia_packs
+from sotopia_samplers.stored import CombosSampler
+from sotopia_samplers.uniform import UniformSampler
+from sotopia_testing import casts
+from sotopia_testing.agents import AgentContract
+from sotopia_testing.dimensions import DimensionsContract
+from sotopia_testing.orderings import OrderingContract
+from sotopia_testing.packs import PackContract
+from sotopia_testing.plugins import PluginContract
+from sotopia_testing.response_evaluators import ResponseEvaluatorContract
+from sotopia_testing.samplers import SamplerContract
+from sotopia_testing.terminal_evaluators import TerminalEvaluatorContract
+
+BUILT_IN = [plugin for plugin in Registry.installed().plugins if plugin.distribution == CORE]
+
+
+class TestLLMAgent(AgentContract):
+    @pytest.fixture
+    def agent(self):
+        return LLMAgent(model="offline", memory=4)
+
+
+class TestScriptedAgent(AgentContract):
+    @pytest.fixture
+    def agent(self):
+        return ScriptedAgent(actions=("Hello!", {"action_type": "action", "argument": "waves"}), then="repeat")
+
+
+class TestHumanAgent(AgentContract):
+    repeatable = False
+
+    @pytest.fixture
+    def agent(self, monkeypatch):
+        async def typed():
+            return "1"
+
+        monkeypatch.setattr(human.TERMINAL, "line", typed)
+        return HumanAgent()
+
+
+@pytest.mark.parametrize("built_in", [RoundRobin, Random, Simultaneous])
+class TestOrderings(OrderingContract):
+    @pytest.fixture
+    def ordering(self, built_in):
+        return built_in()
+
+
+class TestUniformSampler(SamplerContract):
+    @pytest.fixture
+    def sampler(self):
+        return UniformSampler(size=7)
+
+
+class TestUniformSamplerWithoutReplacement(SamplerContract):
+    @pytest.fixture
+    def sampler(self):
+        return UniformSampler(size=3, replacement=False)
+
+
+class TestCombosSampler(SamplerContract):
+    @pytest.fixture
+    def sampler(self):
+        return CombosSampler(shuffle=True, swap=True)
+
+    @pytest.fixture
+    def pool(self) -> Pool:
+        pool = casts.pool()
+        combos = [
+            EnvAgentComboStorage(
+                pk=f"c{number}",
+                env_id=one.pk,
+                agent_ids=tuple(agent.pk for agent in pool.agents[number : number + len(one.agent_goals)]),
+            )
+            for number, one in enumerate(pool.environments)
+        ]
+        return pool.model_copy(update={"combos": tuple(combos)})
+
+
+class TestRuleBasedTerminatedEvaluator(ResponseEvaluatorContract):
+    @pytest.fixture
+    def evaluator(self):
+        return RuleBasedTerminatedEvaluator(max_turn_number=5)
+
+
+@pytest.mark.parametrize("dimensions", [SotopiaDimensions, GoalDimension])
+class TestReachGoalLLMEvaluator(TerminalEvaluatorContract):
+    @pytest.fixture
+    def evaluator(self, dimensions):
+        return ReachGoalLLMEvaluator[dimensions](model="offline")
+
+
+class TestSotopiaDimensions(DimensionsContract):
+    @pytest.fixture
+    def dimensions(self) -> type[BaseModel]:
+        return SotopiaDimensions
+
+
+class TestGoalDimension(DimensionsContract):
+    @pytest.fixture
+    def dimensions(self) -> type[BaseModel]:
+        return GoalDimension
+
+
+class TestStarterPack(PackContract):
+    @pytest.fixture
+    def pack(self):
+        return sotopia_packs()[0]
+
+
+@pytest.mark.parametrize("module", [plugin.module for plugin in BUILT_IN])
+class TestPlugins(PluginContract):
+    @pytest.fixture
+    def plugin(self, module) -> ModuleType:
+        return importlib.import_module(module)
+
+
+def test_no_built_in_is_left_out():
+    elsewhere: Sequence[str] = ("LiteLLM", "Offline", "SQLite", "Memory")  # the suites of models and of storage
+    here = {
+        one.__name__
+        for one in (
+            LLMAgent,
+            ScriptedAgent,
+            HumanAgent,
+            RoundRobin,
+            Random,
+            Simultaneous,
+            UniformSampler,
+            CombosSampler,
+        )
+    } | {"RuleBasedTerminatedEvaluator", "ReachGoalLLMEvaluator", "SotopiaDimensions", "GoalDimension"}
+    offered = {offer.name for offer in Registry.installed().offers if offer.plugin.distribution == CORE}
+    assert offered == here | set(elsewhere)
+    assert {offer.kind for offer in Registry.installed().offers} <= set(INTERFACES)
