@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from sotopia_core.evaluation import OVERALL, Evaluation, Reward
 from sotopia_core.messages import ENVIRONMENT, NO_ACTION, AgentAction, Event, Observation, Value
 from sotopia_core.models import Usage
+from sotopia_core.profiles import Combo
 from sotopia_core.records import Record
 
 EpisodeStatus = Literal["scored", "unscored", "unjudged", "failed"]
@@ -56,6 +57,9 @@ class Provenance(Value):
 class EpisodeLog(Record):
     """One episode. ``environment`` and ``agents`` are primary keys, ``agents`` in the order of the seats.
 
+    ``combo`` is the scenario with its cast as they were when it was played, whatever becomes of the stored ones: what a
+    judge is told, and who may know what, can be made from it again.
+
     ``models`` holds the judge's model first and then each seat's, as Sotopia's logs do. Episodes played here have
     ``turns``, and their ``messages`` derive from them; imported ones have ``verbatim_messages`` and no turns.
     """
@@ -70,6 +74,7 @@ class EpisodeLog(Record):
     draw: int | None = Field(default=None, ge=0, description="Which of the run's combos, from 0")
     trial: int | None = Field(default=None, ge=0, description="Which repetition of the combo, from 0")
     mode: str = "standard"
+    combo: Combo | None = Field(default=None, description="What was played; None for imported episodes")
     status: EpisodeStatus = "unjudged"
     cause: str | None = Field(default=None, description="Why the episode failed")
     ended: str | None = Field(default=None, description="Why the interaction ended")

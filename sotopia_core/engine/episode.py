@@ -149,6 +149,7 @@ class _Playing:
             draw=self.task.draw,
             trial=self.task.trial,
             mode=section.mode,
+            combo=combo,
             status=_status(env, cause),
             cause=cause,
             ended=env.comments or None,

@@ -12,6 +12,7 @@ from sotopia_core.messages import ACTION_TYPES, AgentAction, Background, Event, 
 from sotopia_core.models import Usage
 from sotopia_core.profiles import (
     AgentProfile,
+    Combo,
     EnvAgentComboStorage,
     EnvironmentList,
     EnvironmentProfile,
@@ -150,6 +151,17 @@ dimensions = st.builds(
 )
 dimension_lists = st.builds(CustomEvaluationDimensionList, pk=words, name=texts, dimension_pks=tuples(texts))
 
+
+@st.composite
+def played_combos(draw):
+    """A scenario with a cast that fits it, as episodes keep what was played."""
+    names = draw(st.lists(st.sampled_from(["Mia", "Zoë", "I <3 {x}", "Ben O'Hara"]), min_size=2, unique=True))
+    scenario = draw(environments).model_copy(update={"agent_goals": tuple(draw(texts) for _ in names)})
+    cast = tuple(draw(agents).model_copy(update={"first_name": name, "last_name": ""}) for name in names)
+    known = draw(tuples(relationship_profiles, 2))
+    return Combo.model_construct(environment=scenario, agents=cast, relationships=known, pk=draw(st.none() | words))
+
+
 usages = st.builds(
     Usage, calls=counts, input_tokens=counts, output_tokens=counts, cost=st.none() | st.just(0.0) | amounts
 )
@@ -208,7 +220,7 @@ def episodes(draw):
     status, cause = draw(outcome_of_playing)
     played = draw(st.booleans())
     messages = tuples(tuples(st.tuples(texts, texts, texts)))
-    return EpisodeLog(
+    episode = EpisodeLog(
         pk=draw(words),
         environment=draw(texts),
         agents=draw(tuples(texts)),
@@ -235,6 +247,8 @@ def episodes(draw):
         started_at=draw(maybe_texts),
         seconds=draw(st.none() | amounts),
     )
+    # Without validation, which the cast fulfils anyway: beartype draws from random there, which strategies may not.
+    return episode.model_copy(update={"combo": draw(st.none() | played_combos())})
 
 
 runs = st.builds(

@@ -20,14 +20,14 @@ from sotopia_core.evaluation import Evaluation, Reward, Score, Scored, Unscored
 from sotopia_core.lint import RULES
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Participant
 from sotopia_core.models import Usage
-from sotopia_core.profiles import RelationshipType
+from sotopia_core.profiles import Combo, RelationshipType
 from sotopia_core.records import Record
 from sotopia_core.transactions import MessageTransaction
 from tests.docs.pages import ROOT, section
 
 DATA, REFERENCE, FROM_SOTOPIA = (ROOT / "docs" / f"{name}.md" for name in ("data", "python-api", "from-sotopia"))
 INSIDE = (
-    *(Turn, Observation, Background, Participant, Event, AgentAction),
+    *(Turn, Combo, Observation, Background, Participant, Event, AgentAction),
     *(Evaluation, Scored, Score, Unscored, Reward, Usage, Provenance),
 )
 DOCUMENTED: tuple[type[BaseModel], ...] = (*EXPORTED_NAMES, MessageTransaction, *INSIDE)
@@ -84,7 +84,7 @@ def default_in_words(kind: type[BaseModel], name: str) -> str:
     info = kind.model_fields[name]
     if info.is_required():
         return "required"
-    if name == "pk":
+    if name == "pk" and issubclass(kind, Record):
         return "a new ULID"
     return f"`{json.dumps(info.get_default(call_default_factory=True))}`"
 
