@@ -7,11 +7,9 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
-
-from pydantic import BaseModel
 
 from benchmarks.measure import peak_resident, resident
 from sotopia_core.config import LoadedConfig, PoolSection, RunConfig
@@ -25,6 +23,7 @@ from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import EnvironmentProfile, Pool
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import Wiring, wire
+from sotopia_evaluators.dimensions import SotopiaDimensions
 
 INSTANT: Final = "instant"
 OFFLINE: Final = "offline"
@@ -56,25 +55,18 @@ class Instant(Model):
     async def complete(self, request: ModelRequest[Any]) -> Completion:
         """Answer a request for an action or for a judgement."""
         await asyncio.sleep(0)
-        assert request.response_type is not None
-        text = _judgement(request.response_type) if request.purpose == "judge" else _ACTION_TEXT
+        assert request.scene is not None
+        text = _judgement(request.scene.background.names) if request.purpose == "judge" else _ACTION_TEXT
         return Completion(text=text, model=INSTANT, usage=_USAGE)
 
 
 _ACTION_TEXT: Final = json.dumps({"action_type": "speak", "argument": LINE, "to": []})
 
 
-@lru_cache(maxsize=256)
-def _judgement(response_type: type[BaseModel]) -> str:
-    judgement: dict[str, object] = {}
-    for name, info in response_type.model_fields.items():
-        participant = info.annotation
-        assert isinstance(participant, type)
-        assert issubclass(participant, BaseModel)
-        judgement[info.alias or name] = {
-            dimension: {"reasoning": REASONING, "score": 0} for dimension in participant.model_fields
-        }
-    return json.dumps(judgement)
+@cache
+def _judgement(names: tuple[str, ...]) -> str:
+    scores = {dimension: {"reasoning": REASONING, "score": 0} for dimension in SotopiaDimensions.model_fields}
+    return json.dumps(dict.fromkeys(names, scores))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

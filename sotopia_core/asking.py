@@ -64,7 +64,7 @@ async def ask(
         attempts += completion.attempts
         latency += completion.latency
         try:
-            value = _value(request.response_type, completion)
+            value = _value(request, completion)
         except ModelError as error:
             if question.re_ask >= re_asks:
                 raise ModelError(f"{label}: {error}", raw=error.raw) from None
@@ -81,15 +81,15 @@ async def ask(
             )
 
 
-def _value(response_type: type[T] | None, completion: Completion) -> T | None:
+def _value(request: ModelRequest[T], completion: Completion) -> T | None:
     text = completion.text
     cut_off = "; it was cut off: max_tokens is too low" if completion.finish_reason == "length" else ""
     if not text.strip():
         raise ModelError(f"the reply is empty (finish_reason {completion.finish_reason!r}){cut_off}", raw=text)
-    if response_type is None:
+    if request.response_type is None:
         return None
     try:
-        return parse(response_type, text)
+        return parse(request.response_type, text, request.context)
     except ModelError as error:
         raise ModelError(f"{error}{cut_off}", raw=text) from None
 

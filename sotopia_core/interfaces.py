@@ -6,7 +6,7 @@ A component is a frozen pydantic model whose fields are its options; the table t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -219,13 +219,18 @@ class ModelHandle:
         messages: Sequence[ChatMessage],
         response_type: type[T] | None = None,
         *,
+        context: Hashable = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
     ) -> ModelReply[T]:
-        """Ask the model; with a ``response_type`` the reply's ``value`` is an instance of it, or ``ModelError``."""
+        """Ask the model; with a ``response_type`` the reply's ``value`` is an instance of it, or ``ModelError``.
+
+        ``context`` is what the validators of the ``response_type`` must know.
+        """
         request = ModelRequest(
             messages=tuple(messages),
             response_type=response_type,
+            context=context,
             temperature=temperature,
             max_tokens=max_tokens,
             purpose=self._purpose,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -61,11 +62,14 @@ class ModelRequest(Generic[T]):
 
     ``purpose`` is ``"act"``, ``"judge"`` or a plugin's own word; ``seed`` derives from run, draw, trial, seat, turn,
     purpose and attempt. ``temperature`` (0..2) and ``max_tokens`` override the model's own options when given.
-    ``re_ask`` is 0, or the how manieth time it is that the question is put again because the reply was unusable.
+    ``context`` is pydantic's validation context for the ``response_type``: what its validators must know, such as the
+    names of those present, so that one type serves every cast. ``re_ask`` is 0, or counts how often the question has
+    been put again because the reply could not be used.
     """
 
     messages: tuple[ChatMessage, ...]
     response_type: type[T] | None = None
+    context: Hashable = None
     temperature: float | None = None
     max_tokens: int | None = None
     seed: int = 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,22 +35,35 @@ BOUNDS: Final = {
 OBJECT_START: Final = re.compile(r'\{\s*["}]')
 
 
-def json_schema_for(response_type: type[BaseModel]) -> dict[str, Any]:
+@runtime_checkable
+class NarrowedByContext(Protocol):
+    """A type of which the schema depends on the validation context, such as on who takes part."""
+
+    @classmethod
+    def schema_within(cls, context: Hashable) -> dict[str, Any]:
+        """Return the strict JSON schema that holds in a context."""
+
+
+def json_schema_for(response_type: type[BaseModel], context: Hashable = None) -> dict[str, Any]:
     """Return the strict JSON schema of a type, in the subset that providers of structured output agree on.
 
     Objects refuse further properties and require all of theirs, also those with defaults; properties go by their
     aliases; definitions are put in place. Fields keep their descriptions, classes do not: docstrings are written for
     programmers. Bounds are said in the description, since some providers refuse them as keywords; :func:`parse` checks
-    them. Raises ``TypeError`` for a type that no strict schema can say: one that is no object, refers to itself, has
-    free keys (a dict), positions of their own types (a tuple), or a field that can hold anything.
+    them. With a ``context``, a type that is :class:`NarrowedByContext` says its schema itself. Raises ``TypeError`` for
+    a type that no strict schema can say: one that is no object, refers to itself, has free keys (a dict), positions of
+    their own types (a tuple), or a field that can hold anything.
     """
-    schema: dict[str, Any] = json.loads(_schema_text(response_type))
+    schema: dict[str, Any] = json.loads(schema_text_for(response_type, context))
     return schema
 
 
 # Kept as text, so that each caller gets a schema of its own, whatever it or the client library does to it.
-@lru_cache(maxsize=64)
-def _schema_text(response_type: type[BaseModel]) -> str:
+@lru_cache(maxsize=512)
+def schema_text_for(response_type: type[BaseModel], context: Hashable = None) -> str:
+    """Return what :func:`json_schema_for` does, as JSON text."""
+    if context is not None and isinstance(response_type, NarrowedByContext):
+        return json.dumps(response_type.schema_within(context))
     whole = response_type.model_json_schema(by_alias=True)
     schema = _strict(_undescribed(whole), whole.get("$defs", {}), response_type.__name__, ())
     if schema.get("type") != "object":
@@ -110,16 +123,16 @@ def instructions_for(schema: Mapping[str, Any]) -> str:
     )
 
 
-def parse(response_type: type[T], text: str) -> T:
+def parse(response_type: type[T], text: str, context: Hashable = None) -> T:
     """Return the value that a reply holds: one JSON object, alone, in a code fence, or with prose around it.
 
-    Nothing is mended or converted: ``"7"`` is no number, and of a key that is there twice neither value is taken.
-    Raises ``ModelError``, with the whole reply as ``raw``; its message says where the reply went wrong and what was
-    expected.
+    ``context`` is handed to the validators of the type. Nothing is mended or converted: ``"7"`` is no number, and of a
+    key that is there twice neither value is taken. Raises ``ModelError``, with the whole reply as ``raw``; its message
+    says where the reply went wrong and what was expected.
     """
     try:
         found = _one_object(text)
-        return response_type.model_validate_json(found, strict=True)
+        return response_type.model_validate_json(found, strict=True, context=context)
     except ValidationError as error:
         raise ModelError(f"the reply is no {response_type.__name__}: {_first_problem(error)}", raw=text) from None
     except (ValueError, RecursionError) as error:

@@ -11,6 +11,7 @@ from sotopia_core.evaluation import DimensionSet, Score, Scored, Unscored, check
 from sotopia_core.interfaces import EvaluationContext, Model, Transcript
 from sotopia_core.messages import AgentAction, Background, Event, Participant
 from sotopia_core.models import Completion, ModelRequest
+from sotopia_core.structured import json_schema_for
 from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
 from sotopia_evaluators.judge import ReachGoalLLMEvaluator
 from sotopia_evaluators.plugin import sotopia_response_evaluators, sotopia_terminal_evaluators
@@ -108,19 +109,20 @@ async def test_the_judge_is_asked_once_with_the_whole_episode_at_temperature_zer
 async def test_the_answer_is_asked_for_by_exact_names_reasoning_before_score():
     model = Replies(text=text_of(full_answer()))
     await judged_by(model)
-    answer_type = model.asked[0].response_type
-    schema = answer_type.model_json_schema()
-    definitions = schema["$defs"]
-    assert schema["required"] == list(NAMES)
-    participant = definitions["ParticipantJudgement"]
-    assert participant["required"] == list(SOTOPIA.names)
-    for dimension in SOTOPIA.dimensions:
-        judgement = definitions[participant["properties"][dimension.name]["$ref"].removeprefix("#/$defs/")]
-        assert list(judgement["properties"]) == judgement["required"] == ["reasoning", "score"]
-        score = judgement["properties"]["score"]
-        assert (score["type"], score["minimum"], score["maximum"]) == ("integer", dimension.low, dimension.high)
-    assert all(part["additionalProperties"] is False for part in (schema, *definitions.values()))
-    assert list(answer_type.model_fields) == ["agent_0", "agent_1", "agent_2"]
+    request = model.asked[0]
+    schema = json_schema_for(request.response_type, request.context)
+    assert list(schema["properties"]) == schema["required"] == list(NAMES)
+    for participant in schema["properties"].values():
+        assert list(participant["properties"]) == participant["required"] == list(SOTOPIA.names)
+        for dimension in SOTOPIA.dimensions:
+            judgement = participant["properties"][dimension.name]
+            assert list(judgement["properties"]) == judgement["required"] == ["reasoning", "score"]
+            score = judgement["properties"]["score"]
+            assert score["type"] == "integer"
+            assert f"(at least {dimension.low:g}, at most {dimension.high:g})" in score["description"]
+            assert judgement["additionalProperties"] is False
+        assert participant["additionalProperties"] is False
+    assert schema["additionalProperties"] is False
 
 
 async def test_the_same_cast_and_dimensions_are_asked_for_by_one_type():

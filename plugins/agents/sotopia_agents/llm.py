@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +12,11 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from sotopia_agents import templates
 from sotopia_agents.presence import others_present
-from sotopia_agents.replies import ActionReply, reply_type
+from sotopia_agents.replies import Company, reply_type
 from sotopia_core.errors import ConfigError
 from sotopia_core.interfaces import OPERATIONAL, Agent, InputPath, ModelRef
 from sotopia_core.messages import (
     ACTION_TYPES,
-    ActionType,
     AgentAction,
     Background,
     Event,
@@ -29,6 +30,17 @@ from sotopia_core.quotation import quoted
 
 WORDLESS = ("none", "leave")
 """The actions that have no argument to tell."""
+
+
+@dataclass(slots=True)
+class _Mind:
+    """What one agent remembers: the chat so far, what it has not answered yet, and the question of its turn."""
+
+    opening: ChatMessage | None = None
+    chat: list[ChatMessage] = field(default_factory=list)
+    unanswered: list[Event] = field(default_factory=list)
+    turn: int = -1
+    question: ChatMessage | None = None
 
 
 class LLMAgent(Agent):
@@ -57,13 +69,10 @@ class LLMAgent(Agent):
     )
 
     _system: str = PrivateAttr(default="")
-    _opening: ChatMessage | None = PrivateAttr(default=None)
-    _chat: tuple[ChatMessage, ...] = PrivateAttr(default=())
-    _unanswered: tuple[Event, ...] = PrivateAttr(default=())
-    _heard_turn: int = PrivateAttr(default=-1)
-    _question_now: ChatMessage | None = PrivateAttr(default=None)
-    _asked: tuple[tuple[str, ...], tuple[ActionType, ...]] | None = PrivateAttr(default=None)
-    _answer: type[ActionReply] | None = PrivateAttr(default=None)
+
+    @cached_property
+    def _mind(self) -> _Mind:
+        return _Mind()
 
     @field_validator("template")
     @classmethod
@@ -83,12 +92,12 @@ class LLMAgent(Agent):
 
     async def aact(self, observation: Observation) -> AgentAction:
         """Ask the model. ``ModelError`` if it gives no usable reply; the same observation can then be asked again."""
-        self._hear(observation)
-        opening = self._open(observation)
-        chat = self._chat if self.memory is None else self._chat[-2 * self.memory :]
+        mind = self._hear(observation)
+        chat = mind.chat if self.memory is None else mind.chat[-2 * self.memory :]
         reply = await self.seat.model(self.model).generate(
-            (opening, *chat, self._question(observation)),
-            self._reply_type(observation),
+            (self._opening(observation), *chat, self._question(observation)),
+            reply_type(observation.available_actions),
+            context=Company(self.seat.name, others_present(self.seat, observation)),
             temperature=self.temperature,
             max_tokens=self.max_tokens,
         )
@@ -106,41 +115,38 @@ class LLMAgent(Agent):
         self._hear(observation)
         self._do(observation, action)
 
-    def _hear(self, observation: Observation) -> None:
-        if observation.turn <= self._heard_turn:
-            return  # asked again after a failed reply
-        self._heard_turn = observation.turn
-        self._question_now = None
-        self._open(observation)
-        own = self.seat.name
-        self._unanswered += tuple(event for event in observation.events if event.sender != own)
+    def _hear(self, observation: Observation) -> _Mind:
+        mind = self._mind
+        if observation.turn > mind.turn:  # else it is asked again after a failed reply
+            mind.turn = observation.turn
+            mind.question = None
+            self._opening(observation)
+            own = self.seat.name
+            mind.unanswered += [event for event in observation.events if event.sender != own]
+        return mind
 
     def _do(self, observation: Observation, action: AgentAction) -> None:
-        answer = ChatMessage(role="assistant", content=action.model_dump_json())
-        self._chat += (self._question(observation), answer)
-        self._unanswered = ()
+        mind = self._mind
+        mind.chat += (self._question(observation), ChatMessage(role="assistant", content=action.model_dump_json()))
+        mind.unanswered.clear()
 
-    def _reply_type(self, observation: Observation) -> type[ActionReply]:
-        asked = (others_present(self.seat, observation), observation.available_actions)
-        if self._asked != asked or self._answer is None:
-            self._asked, self._answer = asked, reply_type(self.seat.name, *asked)
-        return self._answer
-
-    def _open(self, observation: Observation) -> ChatMessage:
-        if self._opening is None:
+    def _opening(self, observation: Observation) -> ChatMessage:
+        mind = self._mind
+        if mind.opening is None:
             background = self.seat.background if observation.background is None else observation.background
             where = "the system prompt" if self.template is None else str(self.template)
             try:
                 content = templates.render(self._system, where, _system_variables(background))
             except ValueError as error:
                 raise ConfigError(f"{error} (for {self.seat.name})") from error
-            self._opening = ChatMessage(role="system", content=content)
-        return self._opening
+            mind.opening = ChatMessage(role="system", content=content)
+        return mind.opening
 
     def _question(self, observation: Observation) -> ChatMessage:
-        if self._question_now is None:
-            self._question_now = self._render_question(observation)
-        return self._question_now
+        mind = self._mind
+        if mind.question is None:
+            mind.question = self._render_question(observation)
+        return mind.question
 
     def _render_question(self, observation: Observation) -> ChatMessage:
         present = others_present(self.seat, observation)
@@ -148,7 +154,7 @@ class LLMAgent(Agent):
         everybody = len(present) + 1 == len(self.seat.background.names)
         variables = {
             "turn": observation.turn,
-            "events": [_event_variables(event, self.seat.name) for event in self._unanswered],
+            "events": [_event_variables(event, self.seat.name) for event in self._mind.unanswered],
             "present": None if everybody else present,
             "actions": observation.available_actions if closed else None,
         }

@@ -1,14 +1,24 @@
-"""The form in which a model says what its agent does: one pydantic type for each seat and set of open actions."""
+"""The form in which a model says what its agent does: one pydantic type for each set of open actions."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from types import GenericAlias
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model, field_validator
 
 from sotopia_core.messages import ActionType, AgentAction
+from sotopia_core.structured import json_schema_for
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Who is asked, and the names of those who can be addressed: the validation context of an action."""
+
+    name: str
+    others: tuple[str, ...]
 
 
 class ActionReply(BaseModel):
@@ -25,39 +35,40 @@ class ActionReply(BaseModel):
         description="Empty if everybody may notice the action; for a private one, the names of those who shall",
     )
 
+    @field_validator("to")
+    @classmethod
+    def _can_be_addressed(cls, to: list[str], info: Any) -> list[str]:  # beartype cannot check ValidationInfo
+        """Count recipients named twice once, and drop the agent's own name beside others'.
+
+        On its own it is refused: dropping it would turn a note to oneself into a public speech.
+        """
+        once = list(dict.fromkeys(to))
+        if not isinstance(info.context, Company):
+            return once
+        company = info.context
+        recipients = [name for name in once if name != company.name] or once
+        for name in recipients:
+            if name not in company.others:
+                whom = " or ".join(map(repr, company.others))
+                raise ValueError(f"{name!r} cannot be addressed; " + (f"write {whom}" if whom else "nobody is left"))
+        return recipients
+
+    @classmethod
+    def schema_within(cls, context: Hashable) -> dict[str, Any]:
+        """Return the strict JSON schema in which ``to`` lists the names of those who can be addressed."""
+        schema = json_schema_for(cls)
+        if isinstance(context, Company) and context.others:
+            schema["properties"]["to"]["items"]["enum"] = list(context.others)
+        return schema
+
     def action(self) -> AgentAction:
         """Return the action that was replied."""
         return AgentAction(action_type=self.action_type, argument=self.argument, to=tuple(self.to))
 
 
-# A type takes some 100 KB: enough are kept for repetitions of a combo, and each agent holds on to its own.
-@lru_cache(maxsize=64)
-def reply_type(name: str, others: tuple[str, ...], actions: tuple[ActionType, ...]) -> type[ActionReply]:
-    """Return the type of the replies of the agent ``name``, who may take ``actions`` and address ``others``.
-
-    Recipients named twice count once, and the agent's own name beside others' is dropped. On its own it is refused:
-    dropping it would turn a note to oneself into a public speech.
-    """
-
-    def recipients(value: object) -> object:
-        if not isinstance(value, list):
-            return value
-        once = [item for position, item in enumerate(value) if item not in value[:position]]
-        return [item for item in once if item != name] or once
-
-    described = {name: field.description for name, field in ActionReply.model_fields.items()}
-    someone = GenericAlias(list, (Literal.__getitem__(others),)) if others else list[str]
-    fields: dict[str, Any] = {
-        "action_type": (Literal.__getitem__(actions), Field(description=described["action_type"])),
-        "to": (
-            someone,
-            Field(default_factory=list, description=described["to"], max_length=None if others else 0),
-        ),
-    }
-    return create_model(
-        "ActionReply",
-        __base__=ActionReply,
-        __doc__=ActionReply.__doc__,
-        __validators__={"_recipients": field_validator("to", mode="before")(recipients)},
-        **fields,
-    )
+@cache
+def reply_type(actions: tuple[ActionType, ...]) -> type[ActionReply]:
+    """Return the type of the replies of an agent who may take ``actions``."""
+    described = ActionReply.model_fields["action_type"].description
+    fields: dict[str, Any] = {"action_type": (Literal.__getitem__(actions), Field(description=described))}
+    return create_model("ActionReply", __base__=ActionReply, __doc__=ActionReply.__doc__, **fields)

@@ -45,11 +45,13 @@ class ReachGoalLLMEvaluator(TerminalEvaluator, Generic[D]):
     async def evaluate(self, transcript: Transcript, context: EvaluationContext) -> Mapping[str, Judgement]:
         """Send the whole episode to the model and give its scores, or the reason why there are none, by name."""
         names = transcript.names
-        answer_type = reply_type(names, self.dimensions)
         model = context.model(self.model)
         try:
             reply = await model.generate(
-                judge_messages(transcript, self.dimensions), answer_type, temperature=self.temperature
+                judge_messages(transcript, self.dimensions),
+                reply_type(self.dimensions),
+                context=names,
+                temperature=self.temperature,
             )
         except ModelAccessError:
             raise

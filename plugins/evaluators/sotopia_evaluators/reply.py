@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import Annotated, Any
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model, model_validator
 
 from sotopia_core.evaluation import Dimension, DimensionSet, Score, Scored
+from sotopia_core.structured import json_schema_for
 
 
 def _no_truth_value(score: object) -> object:
@@ -28,26 +31,54 @@ class Answer(BaseModel):
     )
 
 
-# A type takes some 300 KB and is needed once an episode; a few are kept for repetitions of a combo.
+class EpisodeJudgement(RootModel[dict[str, Any]]):
+    """What is judged of everybody. The validation context is the tuple of the participants' exact names.
+
+    Each of them must be there; who is added takes no part, and is ignored.
+    """
+
+    participant: ClassVar[type[Answer]] = Answer
+
+    @model_validator(mode="before")
+    @classmethod
+    def _those_who_took_part(cls, answer: object, info: Any) -> object:  # beartype cannot check ValidationInfo
+        if not isinstance(answer, dict) or info.context is None:
+            return answer
+        for name in info.context:
+            if name not in answer:
+                raise ValueError(f"{name!r} is not judged")
+        return {name: answer[name] for name in info.context}
+
+    @classmethod
+    def schema_within(cls, context: Hashable) -> dict[str, Any]:
+        """Return the strict JSON schema with the names of the participants as keys."""
+        names = context if isinstance(context, tuple) else ()
+        return {
+            "type": "object",
+            "properties": {name: json_schema_for(cls.participant) for name in names},
+            "required": list(names),
+            "additionalProperties": False,
+        }
+
+
 @lru_cache(maxsize=32)
-def reply_type(names: tuple[str, ...], dimensions: DimensionSet) -> type[Answer]:
-    """Return the type of the answer about these participants: a field for each, whose alias is the exact name."""
+def reply_type(dimensions: DimensionSet) -> type[EpisodeJudgement]:
+    """Return the type of an answer on these dimensions; its validation context is the participants' names."""
     participant = _participant_type(dimensions)
-    participants: dict[str, Any] = {
-        f"agent_{seat}": (participant, Field(alias=name)) for seat, name in enumerate(names)
-    }
-    return create_model("EpisodeJudgement", __base__=Answer, **participants)
+    root: Any = (GenericAlias(dict, (str, participant)), ...)
+    judgement = create_model("EpisodeJudgement", __base__=EpisodeJudgement, __doc__=EpisodeJudgement.__doc__, root=root)
+    judgement.participant = participant
+    return judgement
 
 
-@lru_cache(maxsize=32)
 def _participant_type(dimensions: DimensionSet) -> type[Answer]:
     fields: dict[str, Any] = {dimension.name: (_answer_on(dimension), ...) for dimension in dimensions.dimensions}
     return create_model("ParticipantJudgement", __base__=Answer, **fields)
 
 
-def scores_by_name(answer: Answer) -> dict[str, Scored]:
+def scores_by_name(answer: EpisodeJudgement) -> dict[str, Scored]:
     """Turn an answer into scores by participant's name; every score is there, since the type asks for all."""
-    given: dict[str, dict[str, dict[str, Any]]] = answer.model_dump(by_alias=True)
+    given: dict[str, dict[str, dict[str, Any]]] = answer.model_dump()
     return {
         name: Scored(
             scores={

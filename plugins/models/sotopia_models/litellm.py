@@ -206,7 +206,7 @@ class LiteLLM(Model):
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         response_format = None
         if request.response_type is not None:
-            schema = json_schema_for(request.response_type)
+            schema = json_schema_for(request.response_type, request.context)
             if self._takes(litellm, schema):
                 name = re.sub(r"[^a-zA-Z0-9_-]", "_", request.response_type.__name__)[:64]
                 response_format = {

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from sotopia_core.errors import ModelError
@@ -280,9 +280,12 @@ def _highest(mark: object, integer: bool) -> float | None:
 
 
 def asks_for_judgement(response_type: type[BaseModel]) -> bool:
-    """Whether a type has the shape of a judgement: agent, dimension, reasoning and score, nested in this order."""
-    agents = [_model(info) for info in response_type.model_fields.values()]
-    dimensions = [_model(info) for agent in agents if agent for info in agent.model_fields.values()]
+    """Whether a type has the shape of a judgement: agent, dimension, reasoning and score, nested in this order.
+
+    The agents may be the fields of the type, or the keys of a mapping.
+    """
+    agents = [_mapped(response_type)] if _mapped(response_type) else _agents(response_type).values()
+    dimensions = [_model(info.annotation) for agent in agents if agent for info in agent.model_fields.values()]
     return (
         bool(agents)
         and bool(dimensions)
@@ -291,23 +294,34 @@ def asks_for_judgement(response_type: type[BaseModel]) -> bool:
     )
 
 
-def _model(info: FieldInfo) -> type[BaseModel] | None:
-    kind = info.annotation
+def _agents(response_type: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
+    return {info.alias or field: _model(info.annotation) for field, info in response_type.model_fields.items()}
+
+
+def _mapped(response_type: type[BaseModel]) -> type[BaseModel] | None:
+    """The type of each value, where the whole type is a mapping from names."""
+    if not issubclass(response_type, RootModel):
+        return None
+    root = response_type.model_fields["root"].annotation
+    return _model(get_args(root)[1]) if get_origin(root) is dict else None
+
+
+def _model(kind: object) -> type[BaseModel] | None:
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def judge(scene: Scene, response_type: type[BaseModel]) -> dict[str, Any]:
     """Return judgements of everybody that the type asks about, as a JSON value of that type's shape."""
     lines = tuple([Line.of(event) for event in scene.events if event.action.action_type != "none"])
+    each = _mapped(response_type)
+    agents = dict.fromkeys(scene.background.names, each) if each else _agents(response_type)
     judgements: dict[str, Any] = {}
-    for field, info in response_type.model_fields.items():
-        name = info.alias or field
+    for name, agent in agents.items():
         if name not in scene.background.names:
             raise ModelError(f"the offline stand-in was asked to judge {name!r}, who takes no part in the scene")
         case = Case(scene.background.participant(name), scene.background, lines)
-        agent = _model(info)
         dimensions = {other.alias or field: other for field, other in (agent.model_fields if agent else {}).items()}
-        judgements[name] = {key: _judge_one(case, key, _model(other)) for key, other in dimensions.items()}
+        judgements[name] = {key: _judge_one(case, key, _model(other.annotation)) for key, other in dimensions.items()}
     return judgements
 
 

@@ -44,7 +44,7 @@ class Offline(Model):
             return Completion(text=_sentence(request.scene, request.seed), model=self.label)
         answer = _answer(request.response_type, request.scene, request.seed)
         try:
-            value = request.response_type.model_validate(answer)
+            value = request.response_type.model_validate(answer, context=request.context)
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"]))
             raise ModelError(
