@@ -311,6 +311,8 @@ class Agent(Component):
 
     exclusive: ClassVar[bool] = False
     """Whether only one episode at a time can hold such an agent, such as a person at the terminal."""
+    grace: ClassVar[float] = 0.0
+    """Seconds beyond ``timeout`` that the kernel waits: for agents that keep the limit themselves, and then still act."""
 
     # A cached property that bind fills, since pydantic's private attributes are slow and a seat is read all the time.
     @cached_property
@@ -343,6 +345,10 @@ class Agent(Component):
 
     async def aclose(self) -> None:
         """Give back what was opened, at the end of the episode."""
+
+    async def adjourn(self) -> None:
+        """Give back what was opened where the run stops in mid-episode and may be resumed; by default as at the end."""
+        await self.aclose()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

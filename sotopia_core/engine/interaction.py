@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 from sotopia_core.environment import ParallelSotopiaEnv
 from sotopia_core.episodes import Turn
 from sotopia_core.errors import (
+    InputError,
+    ModelAccessError,
     ModelError,
     PluginError,
     one_line,
@@ -48,6 +50,7 @@ class Interaction:
 
     async def play(self) -> None:
         """Play to the end. Raises what ended it early: ``PluginError``, ``ModelError`` or ``ActionError``."""
+        over = True
         try:
             observations = self.env.reset()
             while not self.env.done:
@@ -59,8 +62,11 @@ class Interaction:
             self._keep(Turn(number=self.env.turn, observations=observations))
             for name, observation in observations.items():
                 await self._observe(name, observation)
+        except (asyncio.CancelledError, InputError, ModelAccessError):
+            over = False  # the whole run stops with these, and may be resumed
+            raise
         finally:
-            await self._close()
+            await self._close(over)
 
     def _keep(self, turn: Turn) -> None:
         self.turns.append(turn)
@@ -99,7 +105,8 @@ class Interaction:
     async def _contain(self, name: str, doing: str, work: Callable[[], Awaitable[T]]) -> T:
         """Have an agent work for no longer than it may take; whatever it raises is its own fault, by name."""
         try:
-            return await within(self._agents[name].timeout, work)
+            agent = self._agents[name]
+            return await within(agent.timeout + agent.grace, work)
         except ModelError:
             raise
         except BaseException as error:
@@ -109,10 +116,10 @@ class Interaction:
     def _title(self, name: str) -> str:
         return f"{name} ({type(self._agents[name]).__name__})"
 
-    async def _close(self) -> None:
+    async def _close(self, over: bool) -> None:
         for name, agent in self._agents.items():
             try:
-                await within(SECONDS_TO_CLOSE, agent.aclose)
+                await within(SECONDS_TO_CLOSE, agent.aclose if over else agent.adjourn)
             except BaseException as error:  # what was played stands, whatever becomes of the agent
                 pass_on(error)
                 logger.warning("%s failed closing: %s", self._title(name), one_line(error))

@@ -1,12 +1,13 @@
 """An episode's loop: who is asked, what is kept, and whose fault a failure is."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from sotopia_core.engine.interaction import Interaction
 from sotopia_core.environment import ParallelSotopiaEnv
-from sotopia_core.errors import ActionError, ModelError, PluginError
+from sotopia_core.errors import ActionError, ModelAccessError, ModelError, PluginError
 from sotopia_core.interfaces import Agent
 from sotopia_core.messages import AgentAction
 from tests.core.casts import LEAVE, NAMES, After, Everyone, InSeatOrder, Says, combo, speak
@@ -161,6 +162,56 @@ async def test_agents_are_closed_also_after_a_failure_and_a_failed_closing_spoil
     await played.play()
     assert closed == [MIA, LEO]
     assert "Mia Davis (Closes) failed closing: OSError: already gone" in caplog.text
+
+
+class Noted(Says):
+    """Notes how it is parted with."""
+
+    async def aclose(self):
+        partings.append(f"{self.seat.name} closed")
+
+    async def adjourn(self):
+        partings.append(f"{self.seat.name} adjourned")
+
+
+partings: list[str] = []
+
+
+@pytest.mark.parametrize("error", [ModelError("prose"), ValueError("a bug"), None])
+async def test_an_episode_that_ends_or_fails_is_over_and_its_agents_are_closed(error):
+    partings.clear()
+    other = Says() if error is None else agent_that(lambda: _raise(error))
+    with suppress(ModelError, PluginError):
+        await interaction(Noted(), other).play()
+    assert partings == [f"{MIA} closed"]
+
+
+async def test_an_episode_that_stops_with_its_run_is_adjourned():
+    partings.clear()
+    with pytest.raises(ModelAccessError):
+        await interaction(Noted(), agent_that(lambda: _raise(ModelAccessError("no key")))).play()
+    playing = asyncio.create_task(interaction(Noted(), Waits()).play())
+    await asyncio.sleep(0.05)
+    playing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await playing
+    assert partings == [f"{MIA} adjourned"] * 2
+
+
+class Waits(Says):
+    """Takes 0.2 s, the last of which its grace allows."""
+
+    grace = 30.0
+
+    async def aact(self, observation):
+        await asyncio.sleep(0.2)
+        return await super().aact(observation)
+
+
+async def test_an_agents_grace_comes_on_top_of_its_timeout():
+    played = interaction(Says(), Waits(timeout=0.01), turns=2)
+    await played.play()
+    assert len(played.turns) == 3
 
 
 def test_an_agent_takes_one_seat_and_no_other():
