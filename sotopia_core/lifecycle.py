@@ -77,6 +77,25 @@ class Notifier:
         return self._callers[hook]
 
 
+class Faults:
+    """Hears of plugins that raise in lifecycle hooks: reports each fault once, though it may come with every turn."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+        """How often each fault came, by what it says."""
+
+    def __call__(self, fault: PluginError) -> None:
+        """Take note of a fault."""
+        if str(fault) not in self.seen:
+            log_fault(fault)
+        self.seen[str(fault)] = self.seen.get(str(fault), 0) + 1
+
+    @property
+    def first(self) -> str:
+        """The fault that came first; ``StopIteration`` where none came."""
+        return next(iter(self.seen))
+
+
 def log_fault(fault: PluginError) -> None:
     """Report a plugin that raised in a lifecycle hook; the run goes on."""
     logger.warning("%s", fault, exc_info=fault.__cause__)

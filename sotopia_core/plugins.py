@@ -5,6 +5,8 @@ Nothing here imports a component, an interface or pydantic: the command line ask
 
 from __future__ import annotations
 
+import os
+import time
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,7 @@ from sotopia_core import hookspecs
 from sotopia_core.errors import (
     ClashError,
     ConfigError,
+    PluginError,
     nearest,
     one_line,
     pass_on,
@@ -26,13 +29,20 @@ from sotopia_core.errors import (
 
 GROUP: Final = "sotopia"
 CORE: Final = "sotopia-core"
+DISABLED: Final = "SOTOPIA_DISABLE_PLUGINS"
+"""The environment variable that names plugins, or their distributions, to leave alone, separated by commas."""
+STRICT: Final = "SOTOPIA_STRICT_PLUGINS"
+"""The environment variable that, where it is set, makes a plugin that cannot be loaded an error."""
 
 State = Literal["loaded", "quarantined", "disabled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One installed plugin. ``cause`` says in one line why it is not loaded; ``details`` holds the traceback."""
+    """One installed plugin. ``cause`` says in one line why it is not loaded; ``details`` holds the traceback.
+
+    ``seconds`` is how long importing its module took.
+    """
 
     name: str
     distribution: str
@@ -41,6 +51,7 @@ class Plugin:
     state: State
     cause: str = ""
     details: str = ""
+    seconds: float = 0.0
 
     @property
     def title(self) -> str:
@@ -62,22 +73,33 @@ class PluginHost:
     def discover(cls, disable: Iterable[str] = ()) -> PluginHost:
         """Import every installed plugin but the disabled ones (by plugin or distribution name).
 
-        One that raises is quarantined with its cause; the others work. ``ConfigError`` where a disabled one is not
-        there.
+        Those that the environment disables are left alone, too. One that raises is quarantined with its cause; the
+        others work. ``ConfigError`` where one to disable is not there; the environment may name any.
         """
         host = cls()
         off = set(disable)
+        away = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
         by_name: dict[str, Distribution] = {}
         for origin in distributions():  # the first of one name on the path is the one that Python imports
             by_name.setdefault(_name_of(origin), origin)
         found = [one for name, origin in by_name.items() for one in host._entries_of(origin, name)]
         for entry, origin, name, number in sorted(found, key=lambda one: (one[0].name, one[2])):
-            host._load(entry, origin, name, number, off)
-        unknown = off - {name for plugin in host.plugins for name in (plugin.name, plugin.distribution)}
-        if unknown:
-            names = [plugin.name for plugin in host.plugins]
-            raise ConfigError(f"cannot disable {min(unknown)!r}: no such plugin{nearest(min(unknown), names)}")
+            host._load(entry, origin, name, number, off, away)
+        host.check_names(off)
         return host
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise ``ConfigError`` where a name to disable is neither that of a plugin nor of a distribution with one."""
+        unknown = set(names) - {name for plugin in self.plugins for name in (plugin.name, plugin.distribution)}
+        if unknown:
+            close = nearest(min(unknown), [plugin.name for plugin in self.plugins])
+            raise ConfigError(f"cannot disable {min(unknown)!r}: no such plugin{close}")
+
+    def check_loaded(self) -> None:
+        """Raise ``PluginError`` where the environment is strict and a plugin, not disabled, could not be loaded."""
+        for plugin in self.plugins:
+            if plugin.state == "quarantined" and is_strict():
+                raise PluginError(plugin.title, "to load", plugin.cause)
 
     @staticmethod
     def installed() -> PluginHost:
@@ -129,23 +151,36 @@ class PluginHost:
             return []
         return [(entry, origin, name, number) for entry in entries]
 
-    def _load(self, entry: EntryPoint, origin: Distribution, name: str, number: str, off: set[str]) -> None:
+    def _load(
+        self, entry: EntryPoint, origin: Distribution, name: str, number: str, off: set[str], away: set[str]
+    ) -> None:
         plugin = Plugin(entry.name, name, number, entry.value, "loaded")
-        if entry.name in off or name in off:
-            self._set_state(plugin, "disabled", "disabled by the configuration")
+        if off & {entry.name, name}:
+            self._set_state(plugin, "disabled", "disabled by [plugins]")
+        elif away & {entry.name, name}:
+            self._set_state(plugin, "disabled", f"disabled by --no-plugin, or by {DISABLED}")
         elif problem := _unmet(origin):
             self._set_state(plugin, "quarantined", problem)
         elif self.manager.has_plugin(entry.name):
-            problem = f"another distribution has a plugin called {entry.name!r} too"
-            self._set_state(plugin, "quarantined", one_line(ClashError(problem)))
+            self._set_state(plugin, "quarantined", one_line(self._clash(plugin)))
         else:
+            began = time.perf_counter()
             try:
                 module = entry.load()
             except BaseException as error:
                 pass_on(error)
                 self.quarantine(plugin, error)
             else:
-                self.register(module, entry.name, name, number)
+                registered = self.register(module, entry.name, name, number)
+                taken = time.perf_counter() - began
+                self.plugins[self.plugins.index(registered)] = replace(registered, seconds=taken)
+
+    def _clash(self, plugin: Plugin) -> ClashError:
+        first = next(other for other in self.plugins if other.name == plugin.name and other.state == "loaded")
+        return ClashError(
+            f"{first.distribution} has a plugin called {plugin.name!r} too, and came first; to choose, disable or "
+            f"uninstall {first.distribution} or {plugin.distribution}"
+        )
 
     def _set_state(self, plugin: Plugin, state: State, cause: str, details: str = "") -> Plugin:
         changed = replace(plugin, state=state, cause=cause, details=details)
@@ -154,6 +189,11 @@ class PluginHost:
         else:
             self.plugins.append(changed)
         return changed
+
+
+def is_strict() -> bool:
+    """Whether a plugin that is broken is an error, rather than left aside."""
+    return bool(os.environ.get(STRICT))
 
 
 def one_plugin(manager: pluggy.PluginManager, hook: str, name: str) -> pluggy.HookCaller:

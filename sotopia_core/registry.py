@@ -121,9 +121,12 @@ class Registry:
     def discover(cls, disable: Iterable[str] = ()) -> Registry:
         """Load every installed plugin but the disabled ones (by plugin or distribution name).
 
-        One that raises, at import or at a hook call, is quarantined with its cause; the others work.
+        One that raises, at import or at a hook call, is quarantined with its cause; the others work. Where the
+        environment is strict, that is a ``PluginError`` instead.
         """
-        return cls(PluginHost.discover(disable))
+        registry = cls(PluginHost.discover(disable))
+        registry.host.check_loaded()
+        return registry
 
     @staticmethod
     def installed() -> Registry:
@@ -248,7 +251,9 @@ class Registry:
 
 @cache
 def _installed() -> Registry:
-    return Registry(PluginHost.installed())
+    registry = Registry(PluginHost.installed())
+    registry.host.check_loaded()
+    return registry
 
 
 def _offer(kind: Kind, plugin: Plugin, given: object) -> Offer:

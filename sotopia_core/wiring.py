@@ -35,6 +35,10 @@ from sotopia_core.registry import Kind, Registry
 from sotopia_core.rubrics import dimensions_from_table
 from sotopia_core.wording import explain, location
 
+StoredDimensions = Callable[[Storage | None, str], type[BaseModel] | None]
+"""Finds a dimension set among the records of the run file's own store, or of the store that is meant where it names
+none; None where there is no such set."""
+
 P = TypeVar("P", bound=Component)
 T = TypeVar("T")
 
@@ -197,18 +201,24 @@ class Wiring:
         return tuple(evaluator.dimensions for evaluator in self.terminal_evaluators)
 
 
-def wire(loaded: LoadedConfig, registry: Registry) -> Wiring:
-    """Look up and validate every component of a run file; ``InputError``, with file and key, where one does not fit."""
-    return _Wirer(loaded, registry).wire()
+def wire(loaded: LoadedConfig, registry: Registry, stored: StoredDimensions | None = None) -> Wiring:
+    """Look up and validate every component of a run file; ``InputError``, with file and key, where one does not fit.
+
+    A dimension set that neither the run file nor a plugin has is looked for with ``stored``.
+    """
+    return _Wirer(loaded, registry, stored).wire()
 
 
 @dataclass
 class _Wirer:
     loaded: LoadedConfig
     registry: Registry
+    stored: StoredDimensions | None = None
 
     def wire(self) -> Wiring:
         config = self.loaded.config
+        self._dimensions: dict[str, type[BaseModel]] = {}
+        self._storage = self._one("storage", ("storage",), config.storage, Storage) if config.storage else None
         self._dimensions = {
             name: self._guard(("dimensions", name), lambda n=name, t=table: self._dimension_set(n, t))  # type: ignore[misc]
             for name, table in config.dimensions.items()
@@ -235,7 +245,7 @@ class _Wirer:
                 "terminal_evaluators", "terminal_evaluators", config.terminal_evaluators, TerminalEvaluator
             ),
             models=book,
-            storage=self._one("storage", ("storage",), config.storage, Storage) if config.storage else None,
+            storage=self._storage,
             base=self.loaded.base(("pool", "files")),
         )
         self._find_models(wiring)
@@ -262,7 +272,9 @@ class _Wirer:
 
     def _dimension_set(self, name: str, table: Mapping[str, Any]) -> type[BaseModel]:
         def find(other: str) -> DimensionSet:
-            return DimensionSet.from_model(self.registry.dimension_model(other, self._earlier(name)))
+            return DimensionSet.from_model(
+                self.registry.dimension_model(other, self._with_stored(other, self._earlier(name)))
+            )
 
         return dimensions_from_table(name, table, self.loaded.base(("dimensions", name, "file")), find).as_model()
 
@@ -274,6 +286,15 @@ class _Wirer:
                 break
             own[other] = self._dimension_set(other, table)
         return own
+
+    def _with_stored(self, name: str, own: dict[str, type[BaseModel]]) -> dict[str, type[BaseModel]]:
+        """Return the run file's own dimension sets, with the stored one of a name that nobody else has."""
+        if not name or name in own or self.stored is None:
+            return own
+        if name.rpartition(":")[2] in self.registry.names("dimensions"):
+            return own
+        found = self.stored(self._storage, name)
+        return own if found is None else {**own, name: found}
 
     def _blueprints(
         self, kind: Kind, section: str, tables: Sequence[ComponentTable], interface: type[P]
@@ -289,9 +310,13 @@ class _Wirer:
         return made
 
     def _blueprint(self, kind: Kind, key: Key, table: ComponentTable, interface: type[P]) -> Blueprint:
-        found = self._guard(
-            (*key, "use"), lambda: self.registry.component(kind, table.use, interface, self._dimensions)
-        )
+        parameter = table.use.partition("[")[2].removesuffix("]")
+
+        def find() -> type[P]:
+            dimensions = self._with_stored(parameter, self._dimensions) if parameter else self._dimensions
+            return self.registry.component(kind, table.use, interface, dimensions)
+
+        found = self._guard((*key, "use"), find)
         context = {"base_of": lambda option: self.loaded.base((*key, option))}
         options = table.options
 

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -25,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
+    epilog="Anywhere on the line: --no-plugin NAME leaves a plugin alone, also when it is a distribution's name; "
+    "--strict-plugins makes a plugin that cannot be loaded, or that raises in a hook, an error.",
 )
 app.command("run")(run.run)
 app.command("list")(listing.list_)
@@ -70,12 +73,20 @@ def options(
 
 def main() -> None:
     """Run the command line and exit: 0 all well, 3 some episode unscored or failed, 2 bad input, 1 a crash."""
-    from sotopia_core.plugins import PluginHost
+    from sotopia_core.plugins import DISABLED, STRICT, PluginHost
 
     try:
-        PluginHost.installed().add_commands(app)
+        rest, disabled, strict = plugin_options(sys.argv[1:])
+        # In the environment, so that every registry of this process, and of those it starts, agrees.
+        if disabled:
+            os.environ[DISABLED] = ",".join(filter(None, [os.environ.get(DISABLED, ""), *disabled]))
+        if strict:
+            os.environ[STRICT] = "1"
+        host = PluginHost.installed()
+        host.check_names(disabled)
+        host.add_commands(app)
         try:
-            app()
+            app(rest)
         finally:
             sys.stdout.flush()
     except (InputError, ModelAccessError) as error:
@@ -93,6 +104,31 @@ def main() -> None:
         _close_stdout()
         _complain(InputError(f"the output cannot be written: {error.strerror}"))
         sys.exit(EXIT_BAD_INPUT)
+
+
+def plugin_options(arguments: Sequence[str]) -> tuple[list[str], list[str], bool]:
+    """Take the options on plugins out of a command line, since they count before its commands are known.
+
+    Returns the other arguments, the names to disable, and whether to be strict.
+    """
+    rest: list[str] = []
+    disabled: list[str] = []
+    strict = False
+    given = iter(arguments)
+    for argument in given:
+        name, equals, value = argument.partition("=")
+        if argument == "--":
+            rest += [argument, *given]
+        elif argument == "--strict-plugins":
+            strict = True
+        elif name == "--no-plugin":
+            value = value if equals else next(given, "")
+            if not value:
+                raise InputError("--no-plugin: expected the name of a plugin, or of a distribution with plugins")
+            disabled.append(value)
+        else:
+            rest.append(argument)
+    return rest, disabled, strict
 
 
 def _close_stdout() -> None:

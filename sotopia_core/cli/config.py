@@ -21,6 +21,13 @@ def check(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overwrite one value; repeatable.")
     ] = None,
+    modules: Annotated[
+        list[Path] | None,
+        typer.Option("--load", metavar="FILE.py", help="Run this Python file, and know the components in it."),
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="URL", help="The store whose dimension sets count: sqlite:///path/to.db")
+    ] = None,
 ) -> None:
     """Check run files without playing.
 
@@ -28,14 +35,18 @@ def check(
     """
     from sotopia_core.cli.findings import describe_run
     from sotopia_core.cli.layout import facts, text_width
+    from sotopia_core.cli.loading import load_modules
     from sotopia_core.cli.output import say
     from sotopia_core.config import load_config
+    from sotopia_core.database.stored_dimensions import dimensions_in
     from sotopia_core.registry import Registry
     from sotopia_core.wiring import wire
 
     loaded = load_config(run_files, overrides or ())
     disabled = loaded.config.plugins.disable
-    wiring = wire(loaded, Registry.discover(disabled) if disabled else Registry.installed())
+    registry = Registry.discover(disabled) if disabled or modules else Registry.installed()
+    load_modules(modules or (), registry)
+    wiring = wire(loaded, registry, dimensions_in(registry, store))
     say(f"{' + '.join(map(str, run_files))}: valid")
     say(facts(describe_run(wiring), width=text_width()))
 

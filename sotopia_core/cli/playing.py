@@ -4,42 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from sotopia_core.cli.events import log_events
+from sotopia_core.cli.layout import facts
+from sotopia_core.cli.loading import load_modules
 from sotopia_core.cli.output import say, say_json, say_table
 from sotopia_core.cli.progress import Progress
-from sotopia_core.cli.transcript import render_episode
+from sotopia_core.cli.transcript import described, render_episode
 from sotopia_core.config import load_config
 from sotopia_core.database.locate import find_storage
 from sotopia_core.database.pool import find_pool
+from sotopia_core.database.stored_dimensions import dimensions_in
 from sotopia_core.engine.run import RunResult, draw_combos, play_run
+from sotopia_core.engine.watchdog import watching
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.interfaces import Storage
-from sotopia_core.lifecycle import log_fault
+from sotopia_core.lifecycle import Faults
+from sotopia_core.plugins import is_strict
 from sotopia_core.profiles import Combo
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import Wiring, wire
 
 EXIT_COMPLETE: Final = 0
+EXIT_FAULT: Final = 1
 EXIT_INCOMPLETE: Final = 3
 EXIT_INTERRUPTED: Final = 130
 COMBOS_SHOWN: Final = 20
 REASONS_SHOWN: Final = 5
 
 
-def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, store: str | None, as_json: bool) -> int:
-    """Play run files and print what came of it; returns the exit status."""
+def play(
+    files: Sequence[Path],
+    overrides: Sequence[str],
+    *,
+    dry_run: bool,
+    store: str | None,
+    as_json: bool,
+    modules: Sequence[Path] = (),
+    events: Path | None = None,
+) -> int:
+    """Play run files and print what came of it; returns the exit status.
+
+    ``modules`` are Python files whose components the run may use; ``events`` is a file to log events in.
+    """
     loaded = load_config(files, overrides)
     section = loaded.config.run
     registry = Registry.discover(loaded.config.plugins.disable)
-    wiring = wire(loaded, registry)
+    load_modules(modules, registry)
+    wiring = wire(loaded, registry, dimensions_in(registry, store))
     keep = section.save and not dry_run
     storage = wiring.storage if store is None and wiring.storage is not None else find_storage(registry, store)
     opened = storage.open() if storage.exists() else None
-    progress = Progress(quiet=as_json)
+    progress, faults = Progress(quiet=as_json), Faults()
     try:
         stored_relationships = section.relationships == "stored"
         found = find_pool(loaded.config.pool, wiring.base, registry, opened, relationships=stored_relationships)
@@ -54,8 +74,9 @@ def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, stor
         if keep and opened is None:  # only now: a run that cannot begin leaves no empty store behind
             opened = storage.open()
         registry.register(progress, "progress")
-        with _termination_as_interruption():
-            result = asyncio.run(play_run(wiring, combos, opened if keep else None, registry.notifier(log_fault)))
+        with log_events(events, registry), _termination_as_interruption():
+            notifier = registry.notifier(faults)
+            result = asyncio.run(_watched(play_run(wiring, combos, opened if keep else None, notifier), registry))
     except KeyboardInterrupt:
         _note(f"interrupted: {progress.summary(kept=keep)}")
         return EXIT_INTERRUPTED
@@ -63,7 +84,15 @@ def play(files: Sequence[Path], overrides: Sequence[str], *, dry_run: bool, stor
         if opened is not None:
             opened.close()
     _report(result, combos, storage if keep else None, store, as_json)
+    if faults.seen and is_strict():
+        _note(f"{faults.first} (and --strict-plugins was asked for)")
+        return EXIT_FAULT
     return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
+
+
+async def _watched(run: Coroutine[Any, Any, RunResult], registry: Registry) -> RunResult:
+    with watching(registry.plugins):
+        return await run
 
 
 @contextmanager
@@ -126,6 +155,10 @@ def _report(
                 "run": result.record.pk,
                 "tag": result.record.tag,
                 "episodes": {status: counts[status] for status in ("scored", "unscored", "unjudged", "failed")},
+                "agreement": {
+                    dimension: {"pairs": one.pairs, "distance": one.distance, "alike": one.alike}
+                    for dimension, one in result.tally.agreement.items()
+                },
                 "pks": result.pks,
             }
         )
@@ -165,6 +198,9 @@ def _say_scores(result: RunResult) -> None:
         ]
         rows.append((model, str(means[OVERALL].n + means[OVERALL].missing), *cells))
     say_table(("model", "seats", *(column.replace("_", " ") for column in columns)), rows, numbers_from=1)
+    if tally.agreement:
+        say()
+        say(f"Agreement of the judges:\n{facts(described(tally.agreement))}")
 
 
 def _say_next(result: RunResult, storage: Storage, url: str | None) -> None:

@@ -21,19 +21,24 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON arr
     from sotopia_core.registry import Registry
 
     registry = Registry.installed()
-    offers: dict[str, dict[str, list[str]]] = {plugin.name: {} for plugin in registry.plugins}
+    offers: dict[str, dict[str, list[str]]] = {plugin.title: {} for plugin in registry.plugins}
     for offer in registry.offers:
-        offers[offer.plugin.name].setdefault(offer.kind, []).append(offer.name)
+        offers[offer.plugin.title].setdefault(offer.kind, []).append(offer.name)
     for plugin, pack in registry.packs:
-        offers[plugin.name].setdefault("packs", []).append(pack.name)
+        offers[plugin.title].setdefault("packs", []).append(pack.name)
     if as_json:
         parts = ("name", "distribution", "version", "module", "state", "cause", "details")
         documents = [{part: getattr(plugin, part) for part in parts} for plugin in registry.plugins]
-        say_json([document | {"offers": offers[document["name"]]} for document in documents])
+        say_json(
+            [
+                document | {"offers": offers[plugin.title]}
+                for document, plugin in zip(documents, registry.plugins, strict=True)
+            ]
+        )
         return
     rows = []
     for plugin in registry.plugins:
-        there = [f"{kind}: {', '.join(names)}" for kind, names in offers[plugin.name].items()] or [plugin.cause]
+        there = [f"{kind}: {', '.join(names)}" for kind, names in offers[plugin.title].items()] or [plugin.cause]
         rows.append([plugin.name, f"{plugin.distribution} {plugin.version}", plugin.state, there[0]])
         rows += [["", "", "", more] for more in there[1:]]
     if not rows:

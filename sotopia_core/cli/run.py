@@ -18,6 +18,13 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be played, and play nothing.")] = False,
     store: Annotated[str | None, typer.Option(metavar="URL", help="The store to use: sqlite:///path/to.db")] = None,
+    modules: Annotated[
+        list[Path] | None,
+        typer.Option("--load", metavar="FILE.py", help="Run this Python file, and offer the components in it."),
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append what happens to this file, one JSON object a line.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Play what run files ask for, and score it.
@@ -27,4 +34,14 @@ def run(
     """
     from sotopia_core.cli.playing import play
 
-    raise typer.Exit(play(files, overrides or [], dry_run=dry_run, store=store, as_json=as_json))
+    raise typer.Exit(
+        play(
+            files,
+            overrides or [],
+            dry_run=dry_run,
+            store=store,
+            as_json=as_json,
+            modules=modules or [],
+            events=events,
+        )
+    )

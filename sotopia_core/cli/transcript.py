@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.cells import cell_len
 
+from sotopia_core.agreement import Agreement, agreements
 from sotopia_core.cli.layout import GAP, columns, facts, heading, paragraph, stacked, text_width
 from sotopia_core.episodes import EpisodeLog, SimpleMessage, Turn
 from sotopia_core.evaluation import OVERALL, Scored
@@ -129,7 +130,16 @@ def render_scores(episode: EpisodeLog, *, width: int | None = None) -> str:
         for row in rows
         for reason in dict.fromkeys(row.reasons)
     ]
-    return "\n".join([table, "", "Missing scores:", *missing]) if missing else table
+    lines = [table, "", "Missing scores:", *missing] if missing else [table]
+    agreement = agreements(episode.evaluations)
+    if agreement:
+        lines += ["", "Agreement of the judges:", facts(described(agreement), width=width)]
+    return "\n".join(lines)
+
+
+def described(agreement: Mapping[str, Agreement]) -> list[tuple[str, str]]:
+    """Return dimensions with how far the judges agree on each, in words."""
+    return [(_title(dimension), str(one)) for dimension, one in agreement.items()]
 
 
 def render_reasoning(episode: EpisodeLog, *, width: int | None = None) -> str:

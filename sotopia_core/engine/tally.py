@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sotopia_core.agreement import Agreement, agreements
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.models import Usage
@@ -38,7 +39,8 @@ class Tally:
     """What a run has come to so far, in memory that does not grow with the number of episodes.
 
     ``scores`` maps (model, dimension set's digest) to dimensions and their means over all seats that the model took;
-    an episode that failed, or was not scored, counts as missing in each dimension.
+    an episode that failed, or was not scored, counts as missing in each dimension. ``agreement`` says how far
+    evaluators agree on each dimension that several of them score.
     """
 
     dimensions: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Tally:
     scores: dict[str, dict[str, Mean]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     usage: dict[str, Usage] = field(default_factory=dict)
+    agreement: dict[str, Agreement] = field(default_factory=dict)
 
     def add(self, episode: EpisodeLog) -> None:
         """Take in one finished episode."""
@@ -53,6 +56,8 @@ class Tally:
         for role, usage in episode.usage.items():
             kind = "agents" if role in episode.agent_names else role
             self.usage[kind] = self.usage.get(kind, Usage()) + usage
+        for dimension, agreement in agreements(episode.evaluations).items():
+            self.agreement[dimension] = self.agreement.get(dimension, Agreement()) + agreement
         if episode.cause:
             self.reasons[f"failed: {episode.cause}"] += 1
         for name, model in zip(episode.agent_names, episode.models[1:], strict=True):

@@ -336,3 +336,40 @@ def test_samplers_have_their_documented_import_path():
     assert UniformSampler.__name__ == "UniformSampler"
     with pytest.raises(ImportError, match="NoSuchSampler"):
         from sotopia_core.samplers import NoSuchSampler  # noqa: F401
+
+
+def test_a_hook_that_gained_an_argument_still_calls_old_implementations():
+    import pluggy
+
+    from sotopia_core.hookspecs import hookspec
+
+    class Newer:
+        @hookspec
+        def sotopia_turn_taken(self, run, pk, turn, weather):
+            """A later version of the hook."""
+
+    class Old:
+        @hookimpl
+        def sotopia_turn_taken(self, pk):
+            heard.append(pk)
+
+    heard = []
+    manager = pluggy.PluginManager("sotopia")
+    manager.add_hookspecs(Newer)
+    manager.register(Old())
+    manager.hook.sotopia_turn_taken(run=None, pk="episode", turn=None, weather="rain")
+    assert heard == ["episode"]
+
+
+def test_a_fault_in_a_hook_is_reported_once_and_counted():
+    from sotopia_core.lifecycle import Faults
+
+    faults = Faults()
+    for _ in range(3):
+        faults(PluginError("plugin x", "in sotopia_turn_taken", "no"))
+    faults(PluginError("plugin y", "in sotopia_turn_taken", "no"))
+    assert faults.seen == {
+        "plugin x failed in sotopia_turn_taken: no": 3,
+        "plugin y failed in sotopia_turn_taken: no": 1,
+    }
+    assert faults.first == "plugin x failed in sotopia_turn_taken: no"
