@@ -118,3 +118,85 @@ async def test_an_exit_in_the_middle_comes_through_as_what_it_is():
 
     with pytest.raises(SystemExit):
         await within(60.0, leaving)
+
+
+async def test_timeouts_inside_the_work_are_its_own_business_however_many():
+    async def trying():
+        for _ in range(3):
+            try:
+                async with asyncio.timeout(0.01):
+                    await asyncio.sleep(60)
+            except TimeoutError:
+                await asyncio.sleep(0.02)
+        return "done"
+
+    assert await within(60.0, trying, seconds_to_stop=0.01) == "done"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_a_group_of_tasks_inside_the_work_may_fail_and_be_dealt_with():
+    async def fails():
+        await asyncio.sleep(0.01)
+        raise ValueError("one of two")
+
+    async def working():
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fails())
+                group.create_task(asyncio.sleep(60))
+        except* ValueError:
+            pass
+        await asyncio.sleep(0.05)
+        return "done"
+
+    assert await within(60.0, working, seconds_to_stop=0.01) == "done"
+
+
+async def test_an_overdue_piece_of_work_leaves_its_task_uncancelled():
+    for _ in range(2):
+        with pytest.raises(OverdueError):
+            await within(0.01, _sleep)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    async with asyncio.timeout(10):
+        await asyncio.sleep(0.01)
+
+
+async def test_work_that_is_late_and_answers_when_told_to_stop_is_still_late():
+    async def answers():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return "at last"
+
+    with pytest.raises(OverdueError, match=r"within 0.01 s$"):
+        await within(0.01, answers)
+
+
+async def test_a_real_cancellation_waits_for_whoever_tidies_up_but_not_for_whoever_never_stops():
+    cleaned = []
+
+    async def tidy():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.append(True)
+
+    async def stubborn():
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cleaned.append(False)
+
+    for work in (tidy, stubborn):
+        task = asyncio.create_task(within(60.0, work, seconds_to_stop=0.1))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert cleaned == [True, False]
