@@ -155,6 +155,7 @@ class ParallelSotopiaEnv:
         self._seen: dict[str, list[Event]] = {name: [] for name in self.names}
         self._current: dict[str, Observation] = {}
         self.in_turn: tuple[str, ...] = ()
+        self._contexts: dict[str, EvaluationContext] = {}
 
     @property
     def transcript(self) -> Transcript:
@@ -193,7 +194,8 @@ class ParallelSotopiaEnv:
         self._start()
         self.in_turn = self._choose()
         self._current = {
-            name: self._observation(name, background=background) for name, background in self._backgrounds.items()
+            name: self._observation(name, self.names, background=background)
+            for name, background in self._backgrounds.items()
         }
         return self.observations
 
@@ -218,10 +220,11 @@ class ParallelSotopiaEnv:
         self.comments = "; ".join(verdict.comments for verdict in verdicts if verdict.comments)
         self.in_turn = () if self.done else self._choose()
         self._current = {}
+        remaining = tuple(name for name in present if name not in self._left)
         for name in present:
             seen = events_for(happened, name)
             self._seen[name] += seen
-            self._current[name] = self._observation(name, events=seen)
+            self._current[name] = self._observation(name, remaining, events=seen)
         if self.done:
             self.evaluations = tuple(await asyncio.gather(*(self._score(evaluator) for evaluator in self._terminal)))
             self.outcome = aggregate(self.evaluations, self.names, self._missing)
@@ -239,7 +242,12 @@ class ParallelSotopiaEnv:
         )
 
     def _observation(
-        self, name: str, *, background: Background | None = None, events: tuple[Event, ...] = ()
+        self,
+        name: str,
+        remaining: tuple[str, ...],
+        *,
+        background: Background | None = None,
+        events: tuple[Event, ...] = (),
     ) -> Observation:
         return Observation(
             turn=self.turn,
@@ -247,7 +255,7 @@ class ParallelSotopiaEnv:
             background=background,
             events=events,
             available_actions=self._action_types if name in self.in_turn else ("none",),
-            remaining=tuple(other for other in self.names if other not in self._left),
+            remaining=remaining,
         )
 
     def _choose(self) -> tuple[str, ...]:
@@ -258,10 +266,11 @@ class ParallelSotopiaEnv:
         except BaseException as error:
             pass_on(error)
             raise PluginError(who, "choosing who acts", error) from error
-        if not chosen and transcript.remaining:
+        remaining = transcript.remaining
+        if not chosen and remaining:
             raise PluginError(who, "choosing who acts", f"nobody acts at turn {self.turn}")
         for name in chosen:
-            if name not in transcript.remaining or chosen.count(name) > 1:
+            if name not in remaining or chosen.count(name) > 1:
                 raise PluginError(who, "choosing who acts", f"{name!r} cannot act (once) at turn {self.turn}")
         return tuple(name for name in self.names if name in chosen)
 
@@ -299,7 +308,9 @@ class ParallelSotopiaEnv:
     async def _ask(self, evaluator: ResponseEvaluator) -> Verdict:
         role = self._roles[id(evaluator)]
         try:
-            context = self._context(role, None)
+            if role not in self._contexts:
+                self._contexts[role] = self._context(role, None)
+            context = self._contexts[role]
             verdict = await within(evaluator.timeout, lambda: evaluator.evaluate(self.transcript, context))
         except ModelAccessError:
             raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -242,7 +242,7 @@ class ModelHandle:
         """Recall the completion, or ask for it and keep it before anybody uses it."""
         turn = self._turn()
         key = ReplyKey(turn, self._role, self._purpose, self._attempts.next(turn))
-        request = replace(request, seed=derive_seed(self._seed, turn, self._purpose, key.attempt))
+        request = request.seeded(derive_seed(self._seed, turn, self._purpose, key.attempt))
         completion = None if self._journal is None else self._journal.recall(key, request)
         if completion is None:
             completion = await self._model.complete(request)
@@ -312,7 +312,7 @@ class Agent(Component):
     exclusive: ClassVar[bool] = False
     """Whether only one episode at a time can hold such an agent, such as a person at the terminal."""
     grace: ClassVar[float] = 0.0
-    """Seconds beyond ``timeout`` that the kernel waits: for agents that keep the limit themselves, and then still act."""
+    """Seconds beyond ``timeout`` that the kernel waits, for agents that keep the limit themselves and still act."""
 
     # A cached property that bind fills, since pydantic's private attributes are slow and a seat is read all the time.
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +42,18 @@ class AgentAction(Value):
                 return f"[{kind}] {self.argument}"
 
 
+def is_well_formed(action: AgentAction) -> bool:
+    """Whether an action is exactly as validation would have made it, however it was made."""
+    return (
+        type(action) is AgentAction
+        and action.__dict__.keys() == AgentAction.model_fields.keys()
+        and action.action_type in ACTION_TYPES
+        and type(action.argument) is str
+        and type(action.to) is tuple
+        and all(type(name) is str for name in action.to)
+    )
+
+
 NO_ACTION = AgentAction(action_type="none")
 
 
@@ -75,7 +88,7 @@ class Background(Value):
     scenario: str
     participants: tuple[Participant, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The participants' names, in the order of their seats."""
         return tuple(participant.name for participant in self.participants)

@@ -77,6 +77,20 @@ class ModelRequest(Generic[T]):
     re_ask: int = 0
     scene: Scene | None = None
 
+    def seeded(self, seed: int) -> ModelRequest[T]:
+        """Return the same request with a seed."""
+        return ModelRequest(
+            messages=self.messages,
+            response_type=self.response_type,
+            context=self.context,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            seed=seed,
+            purpose=self.purpose,
+            re_ask=self.re_ask,
+            scene=self.scene,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:

@@ -19,7 +19,7 @@ from sotopia_core.errors import (
 )
 from sotopia_core.interfaces import Agent
 from sotopia_core.limits import within
-from sotopia_core.messages import AgentAction, Observation
+from sotopia_core.messages import AgentAction, Observation, is_well_formed
 
 T = TypeVar("T")
 
@@ -93,6 +93,8 @@ class Interaction:
         if not isinstance(action, AgentAction):
             what = f"it gave {type(action).__name__}, not an AgentAction"
             raise PluginError(self._title(name), f"at turn {observation.turn}", what)
+        if is_well_formed(action):
+            return action
         try:  # one that was made without validation would spoil the record
             return AgentAction.model_validate(action.model_dump(warnings=False))
         except ValueError as error:

@@ -17,6 +17,7 @@ from sotopia_core.errors import ConfigError
 from sotopia_core.interfaces import OPERATIONAL, Agent, InputPath, ModelRef
 from sotopia_core.messages import (
     ACTION_TYPES,
+    ActionType,
     AgentAction,
     Background,
     Event,
@@ -30,6 +31,9 @@ from sotopia_core.quotation import quoted
 
 WORDLESS = ("none", "leave")
 """The actions that have no argument to tell."""
+
+
+_OPEN = frozenset(ACTION_TYPES)
 
 
 @dataclass(slots=True)
@@ -150,27 +154,32 @@ class LLMAgent(Agent):
 
     def _render_question(self, observation: Observation) -> ChatMessage:
         present = others_present(self.seat, observation)
-        closed = set(ACTION_TYPES) - set(observation.available_actions)
         everybody = len(present) + 1 == len(self.seat.background.names)
         variables = {
             "turn": observation.turn,
-            "events": [_event_variables(event, self.seat.name) for event in self._mind.unanswered],
+            "events": [_Heard.of(event, self.seat.name) for event in self._mind.unanswered],
             "present": None if everybody else present,
-            "actions": observation.available_actions if closed else None,
+            "actions": None if _OPEN.issubset(observation.available_actions) else observation.available_actions,
         }
-        content = templates.render(templates.packaged("turn"), "the turn prompt", variables)
-        return ChatMessage(role="user", content=content)
+        return ChatMessage(role="user", content=templates.own("turn").render(variables))
 
 
-def _event_variables(event: Event, viewer: str) -> dict[str, object]:
-    action = event.action
-    return {
-        "turn": event.turn,
-        "sender": event.sender,
-        "kind": action.action_type,
-        "to": ["you" if name == viewer else name for name in action.to],
-        "words": None if action.action_type in WORDLESS else quoted(action.argument),
-    }
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An event as the turn prompt tells it."""
+
+    turn: int
+    sender: str
+    kind: ActionType
+    to: list[str]
+    words: str | None
+
+    @classmethod
+    def of(cls, event: Event, viewer: str) -> _Heard:
+        action = event.action
+        to = ["you" if name == viewer else name for name in action.to]
+        words = None if action.action_type in WORDLESS else quoted(action.argument)
+        return cls(event.turn, event.sender, action.action_type, to, words)
 
 
 def _system_variables(background: Background) -> dict[str, object]:

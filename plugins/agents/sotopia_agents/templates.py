@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from traceback import extract_tb
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError
+from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -68,6 +68,14 @@ def render(source: str, where: str, variables: Mapping[str, object]) -> str:
         lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == "<template>"]
         line = f", line {lines[-1]}" if lines else ""
         raise ValueError(f"{where}{line}: {one_line(error)}") from error
+
+
+@cache
+def own(name: str) -> Template:
+    """Return one of the kit's own templates, compiled; these need no sandbox, in which each name costs a check."""
+    # No escaping: the text goes to a model, which reads it as it stands, and not to a browser.
+    plain = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    return plain.from_string(packaged(name))
 
 
 @lru_cache(maxsize=64)
