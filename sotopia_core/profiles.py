@@ -170,6 +170,9 @@ class Pool(Value):
     agents: tuple[AgentProfile, ...] = ()
     combos: tuple[EnvAgentComboStorage, ...] = ()
     relationships: tuple[RelationshipProfile, ...] = ()
+    stored_relationships: bool = Field(
+        default=True, description="Whether two who have a stored relationship meet in it; else all in the scenario's"
+    )
     source: str = Field(default="the pool", description="Where the pool came from, for messages")
 
     def combo(
@@ -178,7 +181,7 @@ class Pool(Value):
         agents: Sequence[AgentProfile],
         pk: str | None = None,
     ) -> Combo:
-        """Seat agents in a scenario, with the stored relationships among them."""
-        pks = {agent.pk for agent in agents}
+        """Seat agents in a scenario, with the stored relationships among them if these are to hold."""
+        pks = {agent.pk for agent in agents} if self.stored_relationships else set()
         among = tuple(r for r in self.relationships if r.agent_1_id in pks and r.agent_2_id in pks)
         return Combo(environment=environment, agents=tuple(agents), relationships=among, pk=pk)

@@ -34,7 +34,8 @@ def find_pool(
     """Gather what a run draws from, as ``[pool]`` says.
 
     Files and packs come first; without either, the store; where that holds no scenario, the starter pack, with a
-    notice. ``relationships`` says whether stored relationships count. ``InputError`` where something named is missing.
+    notice. ``relationships`` says whether agents meet in their stored relationships. ``InputError`` where something
+    named is missing.
     """
     notice = ""
     if section.files or section.packs:
@@ -50,7 +51,7 @@ def find_pool(
         records, source = read_pack(registry, STARTER), f"the {STARTER} pack"
         notice = f"the store holds no scenario, so the {STARTER} pack is played"
     pool = _narrow(section, _of(AgentProfile, records), _of(EnvironmentProfile, records), records, source)
-    return FoundPool(pool if relationships else pool.model_copy(update={"relationships": ()}), notice)
+    return FoundPool(pool.model_copy(update={"stored_relationships": relationships}), notice)
 
 
 def read_pack(registry: Registry, name: str) -> list[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from itertools import combinations
 from types import ModuleType
 
 import pytest
@@ -14,7 +15,7 @@ from sotopia_agents.human import HumanAgent
 from sotopia_agents.llm import LLMAgent
 from sotopia_agents.scripted import ScriptedAgent
 from sotopia_core.plugins import CORE
-from sotopia_core.profiles import EnvAgentComboStorage, Pool
+from sotopia_core.profiles import EnvAgentComboStorage, Pool, RelationshipProfile, RelationshipType
 from sotopia_core.registry import INTERFACES, Registry
 from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
 from sotopia_evaluators.judge import ReachGoalLLMEvaluator
@@ -23,6 +24,7 @@ from sotopia_orderings.random_order import Random
 from sotopia_orderings.round_robin import RoundRobin
 from sotopia_orderings.simultaneous import Simultaneous
 from sotopia_packs.plugin import sotopia_packs
+from sotopia_samplers.constrained import ConstraintBasedSampler
 from sotopia_samplers.stored import CombosSampler
 from sotopia_samplers.uniform import UniformSampler
 from sotopia_testing import casts
@@ -79,6 +81,27 @@ class TestUniformSamplerWithoutReplacement(SamplerContract):
     @pytest.fixture
     def sampler(self):
         return UniformSampler(size=3, replacement=False)
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+class TestConstraintBasedSampler(SamplerContract):
+    @pytest.fixture
+    def sampler(self, replacement):
+        return ConstraintBasedSampler(size=7, replacement=replacement)
+
+    @pytest.fixture
+    def pool(self) -> Pool:
+        pool = casts.pool()
+        friends = [
+            RelationshipProfile(
+                pk=f"r-{one.pk}-{other.pk}",
+                agent_1_id=one.pk,
+                agent_2_id=other.pk,
+                relationship=RelationshipType.friend,
+            )
+            for one, other in combinations(pool.agents, 2)
+        ]
+        return pool.model_copy(update={"relationships": tuple(friends)})
 
 
 class TestCombosSampler(SamplerContract):
@@ -150,6 +173,7 @@ def test_no_built_in_is_left_out():
             Random,
             Simultaneous,
             UniformSampler,
+            ConstraintBasedSampler,
             CombosSampler,
         )
     } | {"RuleBasedTerminatedEvaluator", "ReachGoalLLMEvaluator", "SotopiaDimensions", "GoalDimension"}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sotopia_core.digests import generator
 from sotopia_core.errors import InputError
 from sotopia_core.profiles import AgentProfile, EnvironmentProfile, Pool, RelationshipProfile
+from sotopia_samplers.constrained import ConstraintBasedSampler
 from sotopia_samplers.plugin import sotopia_samplers
 from sotopia_samplers.stored import CombosSampler
 from sotopia_samplers.uniform import UniformSampler
@@ -230,4 +231,5 @@ def test_options_that_make_no_sense_are_refused():
 
 
 def test_the_kit_offers_its_samplers_by_reference():
-    assert sotopia_samplers() == [f"{s.__module__}:{s.__name__}" for s in (UniformSampler, CombosSampler)]
+    offered = (UniformSampler, ConstraintBasedSampler, CombosSampler)
+    assert sotopia_samplers() == [f"{sampler.__module__}:{sampler.__name__}" for sampler in offered]

@@ -7,8 +7,9 @@ from sotopia_core.hookspecs import hookimpl
 
 @hookimpl
 def sotopia_samplers() -> list[str]:
-    """Offer the sampler that draws new combos and the one that plays stored ones."""
+    """Offer the two samplers that draw new combos and the one that plays stored ones."""
     return [
         "sotopia_samplers.uniform:UniformSampler",
+        "sotopia_samplers.constrained:ConstraintBasedSampler",
         "sotopia_samplers.stored:CombosSampler",
     ]

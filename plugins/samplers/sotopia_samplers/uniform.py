@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
-from typing import TypeVar
 
 from pydantic import Field
 
 from sotopia_core.errors import InputError
 from sotopia_core.interfaces import Sampler
 from sotopia_core.profiles import Combo, EnvironmentProfile, Pool
-from sotopia_core.records import Record
 from sotopia_samplers.casts import Casts
-from sotopia_samplers.seating import numbers, seat
-
-R = TypeVar("R", bound=Record)
+from sotopia_samplers.seating import by_pk, numbers, scenarios_for, seat
 
 
 class UniformSampler(Sampler):
@@ -31,8 +27,8 @@ class UniformSampler(Sampler):
 
     def sample(self, pool: Pool, seats: int | None, random: Random) -> Iterable[Combo]:
         """Return the combos, drawn one by one. What is drawn does not depend on the order of the pool."""
-        environments = _that_seat(seats, pool)
-        agents = _by_pk(pool.agents)
+        environments = scenarios_for(pool, seats)
+        agents = by_pk(pool.agents)
         casts = {n: Casts(agents, n) for n in {len(environment.agent_goals) for environment in environments}}
         castable = [environment for environment in environments if casts[len(environment.agent_goals)].count]
         if not castable:
@@ -68,24 +64,3 @@ class UniformSampler(Sampler):
                 if len(taken) == options.count:
                     del left[position]
             yield seat(pool, environment, options[number])
-
-
-def _that_seat(seats: int | None, pool: Pool) -> list[EnvironmentProfile]:
-    if not pool.environments:
-        raise InputError(f"{pool.source} has no scenarios")
-    environments = _by_pk(pool.environments)
-    if seats is None:
-        fitting = [environment for environment in environments if len(environment.agent_goals) >= Combo.MINIMUM]
-        wanted = f"{Combo.MINIMUM} goals or more"
-    else:
-        fitting = [environment for environment in environments if len(environment.agent_goals) == seats]
-        wanted = f"{seats} goals"
-    if not fitting:
-        there = numbers(len(environment.agent_goals) for environment in environments)
-        raise InputError(f"no scenario in {pool.source} has {wanted}; they have {there}")
-    return fitting
-
-
-def _by_pk(records: Sequence[R]) -> list[R]:
-    unique = {record.pk: record for record in records}
-    return [unique[pk] for pk in sorted(unique)]
