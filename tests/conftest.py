@@ -11,6 +11,7 @@ beartype_packages(
     (
         "sotopia_core",
         "sotopia_agents",
+        "sotopia_analysis",
         "sotopia_evaluators",
         "sotopia_models",
         "sotopia_orderings",

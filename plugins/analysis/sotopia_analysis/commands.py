@@ -1,0 +1,142 @@
+"""The commands of this kit: their arguments, and one call each to what does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+
+from sotopia_core.errors import MissingExtraError
+
+NEEDS: Final = ("matplotlib", "numpy", "polars", "scipy")
+
+Store = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where to read, such as sqlite:///my.db.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="Only episodes with this tag; repeatable.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="FIELD=VALUE", help="Only episodes whose field has the value; repeatable."),
+]
+Judge = Annotated[str | None, typer.Option("--judge", metavar="NAME", help="Only the scores that this judge gave.")]
+Set = Annotated[
+    str | None,
+    typer.Option("--dimension-set", metavar="NAME", help="Only scores on this dimension set, by name or digest."),
+]
+Dimensions = Annotated[
+    list[str] | None, typer.Option("--dimension", metavar="NAME", help="Only this dimension; repeatable.")
+]
+MixDimensions = Annotated[
+    bool, typer.Option("--mix-dimensions", help="Average over different dimension sets all the same.")
+]
+MixJudges = Annotated[bool, typer.Option("--mix-judges", help="Average over different judges all the same.")]
+Level = Annotated[float, typer.Option("--level", min=0.5, max=0.999, help="Level of the intervals.")]
+Form = Annotated[str | None, typer.Option("--format", metavar="FORM", help="table, csv, json, latex or markdown.")]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+
+
+@contextmanager
+def needing_the_extra() -> Iterator[None]:
+    """Turn the lack of a package of the extra ``analysis`` into one line that says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in NEEDS:
+            raise
+        raise MissingExtraError(
+            f"this command needs {package}, which is not installed; pip install 'sotopia-core[analysis]'"
+        ) from None
+
+
+def stats(
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="FACTOR",
+            help="Tell apart by seat, partner, scenario, relationship, tag, judge, agent_class or run; repeatable.",
+        ),
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model; repeatable.")
+    ] = None,
+    dimensions: Dimensions = None,
+    tags: Tags = None,
+    where: Where = None,
+    judge: Judge = None,
+    set_name: Set = None,
+    mix_dimensions: MixDimensions = False,
+    mix_judges: MixJudges = False,
+    level: Level = 0.95,
+    store: Store = None,
+    form: Form = None,
+    as_json: Json = False,
+) -> None:
+    """Say what each model's scores come to: mean, interval, how many there are and how many are missing, and why.
+
+    Intervals are clustered by scenario. A missing score is counted and never averaged over.
+    """
+    with needing_the_extra():
+        from sotopia_analysis.asking import read
+        from sotopia_analysis.description import check_factors, describe
+        from sotopia_analysis.reports import report_descriptions
+        from sotopia_analysis.tables import print_report, read_format
+
+        wanted = read_format(form, as_json=as_json)
+        factors = check_factors(by or ())
+        scores = read(store, tags, where, judge, set_name, apart="judge" in factors)
+        found = describe(
+            scores.of_models(*models) if models else scores,
+            factors,
+            dimensions=dimensions or (),
+            level=level,
+            mix_dimensions=mix_dimensions,
+            mix_judges=mix_judges,
+        )
+        print_report(report_descriptions(found), wanted)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A model, as sotopia stats names it.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The model to compare it with.")],
+    dimensions: Dimensions = None,
+    any_partner: Annotated[
+        bool, typer.Option("--any-partner", help="Pair parts also where the models had different partners.")
+    ] = False,
+    tags: Tags = None,
+    where: Where = None,
+    judge: Judge = None,
+    set_name: Set = None,
+    mix_dimensions: MixDimensions = False,
+    mix_judges: MixJudges = False,
+    level: Level = 0.95,
+    store: Store = None,
+    form: Form = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether one model does better than another, by the parts that both played.
+
+    Parts are paired by scenario, cast, seat, trial and partner. Intervals and tests are clustered by scenario; p-values
+    are by permutation, and corrected for the number of dimensions after Holm.
+    """
+    with needing_the_extra():
+        from sotopia_analysis.asking import read
+        from sotopia_analysis.comparison import compare as compared
+        from sotopia_analysis.reports import report_comparison
+        from sotopia_analysis.tables import print_report, read_format
+
+        wanted = read_format(form, as_json=as_json)
+        found = compared(
+            read(store, tags, where, judge, set_name),
+            a,
+            b,
+            dimensions=dimensions or (),
+            level=level,
+            any_partner=any_partner,
+            mix_dimensions=mix_dimensions,
+            mix_judges=mix_judges,
+        )
+        print_report(report_comparison(found), wanted)
