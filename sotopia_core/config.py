@@ -110,6 +110,28 @@ class LoadedConfig:
     origins: Mapping[Key, Path | str]
     last: Path
 
+    @classmethod
+    def restored(cls, document: Mapping[str, Any], origins: Mapping[str, str]) -> LoadedConfig:
+        """Make again what :meth:`RunConfig.to_document` and :meth:`written_origins` took down."""
+        read: dict[Key, Path | str] = {
+            tuple(json.loads(key)): Path(origin) if Path(origin).is_absolute() else origin
+            for key, origin in origins.items()
+        }
+        last = read.pop((), Path("run"))
+        # Written out, a default looks as if it had been asked for by name, which may mean another plugin's.
+        defaults = RunConfig.model_validate({"agents": document["agents"]}).to_document()
+        named = {section: value for section, value in document.items() if value != defaults.get(section)}
+        config = RunConfig.model_validate({"agents": document["agents"], **named})
+        return cls(config, read, last if isinstance(last, Path) else Path(last))
+
+    def written_origins(self) -> dict[str, str]:
+        """Return where each key was written, as JSON values: files by absolute paths, the last one by the empty key."""
+        origins: dict[Key, Path | str] = {(): self.last, **self.origins}
+        return {
+            json.dumps(key): str(origin.absolute()) if isinstance(origin, Path) else origin
+            for key, origin in origins.items()
+        }
+
     def origin(self, key: Key) -> Path | str:
         """Return the file that a key was written in, or the ``--set`` that set it; the last file where neither did."""
         return _origin(self.origins, key, self.last)

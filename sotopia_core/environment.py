@@ -1,38 +1,30 @@
 """The environment: whose turn it is, what each agent sees, when it is over and how it is scored."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypedDict, get_args
-
-from pydantic import TypeAdapter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypedDict, get_args
 
 from sotopia_core.asking import ReplyJournal
 from sotopia_core.digests import derive_seed, generator
+from sotopia_core.episodes import Turn
 from sotopia_core.errors import (
     ActionError,
     EpisodeOverError,
     ModelAccessError,
     PluginError,
-    one_line,
     pass_on,
     unicode_text,
 )
 from sotopia_core.evaluation import (
     Evaluation,
-    Judgement,
     MissingRule,
     Reward,
-    Unscored,
     aggregate,
     check_compatible,
-    check_judgements,
 )
 from sotopia_core.interfaces import (
-    AttemptCounter,
     EvaluationContext,
-    Model,
     ModelFinder,
-    ModelHandle,
     Ordering,
     ResponseEvaluator,
     Seat,
@@ -40,9 +32,11 @@ from sotopia_core.interfaces import (
     Transcript,
     Verdict,
 )
+from sotopia_core.judging import evaluate
+from sotopia_core.lent_models import LentModels, RoleListener
 from sotopia_core.limits import within
 from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Background, Event, Observation
-from sotopia_core.models import Completion, ModelRequest, Scene
+from sotopia_core.models import Scene
 from sotopia_core.plugins import CORE
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
 from sotopia_core.registry import Registry
@@ -51,12 +45,6 @@ from sotopia_core.visibility import Mode, background_for, background_for_judge, 
 MODES: Final = get_args(Mode)
 MISSING_RULES: Final = get_args(MissingRule)
 EXAMPLE: Final = "RuleBasedTerminatedEvaluator(max_turn_number=20)"
-
-RoleListener = Callable[[str, ModelRequest[Any], Completion], None]
-"""Hears of each completion: the role (an agent's or an evaluator's name), the request, what came of it."""
-
-
-_JUDGEMENTS: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
 
 
 class Info(TypedDict):
@@ -133,9 +121,7 @@ class ParallelSotopiaEnv:
         self._ordering = ordering if ordering is not None else default_ordering()
         self._missing: MissingRule = missing
         self._action_types = tuple(action_types)
-        self._find_model = find_model
-        self._on_call = on_call
-        self._journal = journal
+        self._models = LentModels(find_model, on_call, journal, turn=lambda: self.turn, scene=self._scene)
         self._run = run
         self._episode = episode
         names = self.combo.names
@@ -182,7 +168,7 @@ class ParallelSotopiaEnv:
                 run=self._run,
                 episode=self._episode,
                 seed=derive_seed(self._seed, "seat", index),
-                models=self._models_for(profile.name, "act", derive_seed(self._seed, "model", index)),
+                models=self._models.lend(profile.name, "act", derive_seed(self._seed, "model", index)),
             )
             for index, profile in enumerate(self.combo.agents)
         )
@@ -226,9 +212,35 @@ class ParallelSotopiaEnv:
             self._seen[name] += seen
             self._current[name] = self._observation(name, remaining, events=seen)
         if self.done:
-            self.evaluations = tuple(await asyncio.gather(*(self._score(evaluator) for evaluator in self._terminal)))
-            self.outcome = aggregate(self.evaluations, self.names, self._missing)
+            await self._score({})
         return self._step()
+
+    async def judge(self, turns: Sequence[Turn], comments: str = "", kept: Iterable[Evaluation] = ()) -> None:
+        """Score an interaction that was played before: ``turns`` as they were kept, ``comments`` why it ended.
+
+        Nobody acts, and no response evaluator is asked. Of the evaluations ``kept``, those by evaluators of the same
+        roles stand as they are.
+        """
+        self._start()
+        for turn in turns:
+            happened = [Event(turn=turn.number, sender=name, action=action) for name, action in turn.actions.items()]
+            self._events += happened
+            self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
+            self._current = dict(turn.observations)
+            self.turn = turn.number
+        self.done, self.comments = True, comments
+        await self._score({evaluation.evaluator: evaluation for evaluation in kept})
+
+    async def _score(self, kept: Mapping[str, Evaluation]) -> None:
+        async def one(evaluator: TerminalEvaluator) -> Evaluation:
+            role = self._roles[id(evaluator)]
+            if role in kept:
+                return kept[role]
+            answered: list[str] = []
+            return await evaluate(evaluator, role, self.transcript, self._context(role, answered), answered)
+
+        self.evaluations = tuple(await asyncio.gather(*map(one, self._terminal)))
+        self.outcome = aggregate(self.evaluations, self.names, self._missing)
 
     def _step(self) -> Step:
         ratings = {name: self.outcome[name].overall if name in self.outcome else None for name in self.names}
@@ -284,21 +296,23 @@ class ParallelSotopiaEnv:
             if name in self.in_turn:
                 self._check_one(name, action)
             elif action.action_type != "none":
-                raise ActionError(f"{name} is not in turn at turn {self.turn} and cannot {action.action_type}")
+                raise ActionError(f"{name} is not in turn at turn {self.turn} and cannot {action.action_type}", name)
         missing = [name for name in self.in_turn if name not in actions]
         if missing:
-            raise ActionError(f"{missing[0]} is in turn at turn {self.turn} and gave no action")
+            raise ActionError(f"{missing[0]} is in turn at turn {self.turn} and gave no action", missing[0])
         return [Event(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn]
 
     def _check_one(self, name: str, action: AgentAction) -> None:
         if unicode_text(action.argument) != action.argument:
-            raise ActionError(f"{name} used half a surrogate pair at turn {self.turn}, which is no Unicode text")
+            raise ActionError(f"{name} used half a surrogate pair at turn {self.turn}, which is no Unicode text", name)
         if action.action_type not in (*self._action_types, "none"):
             allowed = ", ".join(self._action_types)
-            raise ActionError(f"{name} chose {action.action_type!r}, which is not among the actions here: {allowed}")
+            raise ActionError(
+                f"{name} chose {action.action_type!r}, which is not among the actions here: {allowed}", name
+            )
         for recipient in action.to:
             if recipient not in self.names:
-                raise ActionError(f"{name} addressed {recipient!r}; the agents are {', '.join(self.names)}")
+                raise ActionError(f"{name} addressed {recipient!r}; the agents are {', '.join(self.names)}", name)
 
     async def _ask_all(self) -> list[Verdict]:
         if len(self._response) == 1:  # the common case, without the cost of a task
@@ -321,75 +335,9 @@ class ParallelSotopiaEnv:
             raise PluginError(role, f"judging turn {self.turn}", f"it gave {type(verdict).__name__}, not a Verdict")
         return Verdict(terminated=bool(verdict.terminated), comments=unicode_text(str(verdict.comments)))
 
-    async def _score(self, evaluator: TerminalEvaluator) -> Evaluation:
-        """Have one evaluator score the interaction; whatever goes wrong, the result says so for each agent."""
-        role = self._roles[id(evaluator)]
-        answered: list[str] = []
-        judgements: Mapping[str, Judgement]
-        try:
-            context = self._context(role, answered)
-            given = await within(evaluator.timeout, lambda: evaluator.evaluate(self.transcript, context))
-            judgements = check_judgements(evaluator.dimensions, self.names, _JUDGEMENTS.validate_python(given))
-        except ModelAccessError:
-            raise
-        except BaseException as error:
-            pass_on(error)
-            reason = one_line(error)
-            judgements = dict.fromkeys(self.names, Unscored(reason=reason))
-        dimensions = evaluator.dimensions
-        return Evaluation(
-            evaluator=role,
-            dimension_set=dimensions.name,
-            digest=dimensions.digest,
-            dimensions={dimension.name: dimension.weight for dimension in dimensions.dimensions},
-            model=answered[-1] if answered else evaluator.model_label,
-            judgements=dict(judgements),
-        )
-
     def _context(self, role: str, answered: list[str] | None) -> EvaluationContext:
         seed = derive_seed(self._seed, "evaluator", role)
-        return EvaluationContext(seed=seed, models=self._models_for(role, "judge", seed, answered))
-
-    def _models_for(
-        self,
-        role: str,
-        purpose: str,
-        seed: int,
-        answered: list[str] | None = None,
-    ) -> Callable[[Model | str], ModelHandle]:
-        handles: dict[str | int, ModelHandle] = {}
-        attempts = AttemptCounter()
-
-        def heard(request: ModelRequest[Any], completion: Completion) -> None:
-            if answered is not None:
-                answered.append(completion.model)
-            if self._on_call is not None:
-                self._on_call(role, request, completion)
-
-        def model(ref: Model | str) -> ModelHandle:
-            key = ref if isinstance(ref, str) else id(ref)
-            if key not in handles:
-                handles[key] = ModelHandle(
-                    self._model(ref),
-                    purpose=purpose,
-                    seed=seed,
-                    role=role,
-                    turn=lambda: self.turn,
-                    scene=lambda: self._scene(role),
-                    attempts=attempts,
-                    journal=self._journal,
-                    on_call=heard,
-                )
-            return handles[key]
-
-        return model
-
-    def _model(self, ref: Model | str) -> Model:
-        if isinstance(ref, Model):
-            return ref
-        if self._find_model is None:
-            raise LookupError(f"no model is called {ref!r} here; give a Model, or find_model=")
-        return self._find_model(ref)
+        return EvaluationContext(seed=seed, models=self._models.lend(role, "judge", seed, answered))
 
     def _scene(self, role: str) -> Scene:
         if role in self._seen:

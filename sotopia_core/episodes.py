@@ -10,15 +10,16 @@ from pydantic import Field, model_validator
 from sotopia_core.evaluation import OVERALL, Evaluation, Reward
 from sotopia_core.messages import ENVIRONMENT, NO_ACTION, AgentAction, Event, Observation, Value
 from sotopia_core.models import Usage
-from sotopia_core.profiles import Combo
+from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile, RelationshipProfile
 from sotopia_core.records import Record
 
 EpisodeStatus = Literal["scored", "unscored", "unjudged", "failed"]
 """``scored``: every agent has an overall score. ``unscored``: one has none. ``unjudged``: nobody was asked to judge.
 ``failed``: the interaction did not reach its end."""
 
-RunStatus = Literal["running", "finished", "interrupted", "stopped"]
-"""``interrupted``: by the person who ran it. ``stopped``: by an error that no other episode would have survived."""
+RunStatus = Literal["running", "finished", "interrupted", "stopped", "cancelling", "cancelled"]
+"""``interrupted``: by the person who ran it. ``stopped``: by an error that no other episode would have survived.
+``cancelling``: somebody asked the process that plays it to stop. ``cancelled``: it did, or there was none."""
 
 SimpleMessage = tuple[str, str, str]
 """(sender, receiver, text)."""
@@ -38,14 +39,16 @@ class Turn(Value):
 class Provenance(Value):
     """Where an episode came from, in enough detail to tell whether two are comparable.
 
-    ``versions`` maps distributions to versions; ``prompts`` maps templates to digests; ``dimensions`` maps sets to
-    digests; ``answered`` maps the models asked for to the names that they answered under. ``fingerprint`` depends on
+    ``config`` is the resolved run file; ``versions`` maps distributions to versions, ``prompts`` templates to digests,
+    ``dimensions`` sets to digests; ``answered`` maps who asked to the names that models answered under.
+    ``fingerprint`` depends on
     what determines the content (scenario, profiles, seats, components with their options, prompts, dimensions) and on
     nothing else: not on the run, the seed, URLs, limits or concurrency.
     """
 
     fingerprint: str
     seed: int
+    config: dict[str, Any] = Field(default_factory=dict)
     config_digest: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)
@@ -134,17 +137,118 @@ def reward_entries(names: Sequence[str], outcome: Mapping[str, Reward]) -> tuple
     return tuple(entries)
 
 
+class RunOwner(Value):
+    """The process that plays a run, under an ``id`` of its own.
+
+    ``machine`` names one start of one machine and one space of process numbers in it, and ``started`` when in it the
+    process began: together they tell whether it still lives. Both are empty where the system does not say.
+    """
+
+    id: str
+    host: str
+    process: int
+    machine: str = ""
+    started: str = ""
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}"
+
+
 class RunRecord(Record):
-    """A run: what was asked for, and how far it came. ``config`` is the resolved run file."""
+    """A run: what was asked for, and how far it came.
+
+    ``config`` is the resolved run file, and ``origins`` says in which file each of its keys was written. ``versions``,
+    ``prompts``, ``dimensions`` and ``components`` tell what it was played with (the latter three by digests), so that a
+    run is not resumed with something else unnoticed. ``owner`` is the process that plays it, or played it last.
+    """
 
     name: str
     tag: str = ""
     status: RunStatus = "running"
     cause: str | None = None
     config: dict[str, Any]
+    origins: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    prompts: dict[str, str] = Field(default_factory=dict)
+    dimensions: dict[str, str] = Field(default_factory=dict)
+    components: dict[str, str] = Field(default_factory=dict)
+    owner: RunOwner | None = None
     planned: int = Field(default=0, ge=0, description="Episodes in all")
     counts: dict[EpisodeStatus, int] = Field(default_factory=dict)
     usage: dict[str, Usage] = Field(default_factory=dict)
     started_at: str
     finished_at: str | None = None
+
+
+class DrawnCombo(Value):
+    """One combo by the positions of its parts in :class:`DrawnCombos`."""
+
+    environment: int
+    agents: tuple[int, ...]
+    relationships: tuple[int, ...] = ()
+    pk: str | None = None
+
+
+class DrawnCombos(Record):
+    """What a run plays, under the run's own pk: its combos in the order drawn, each profile once.
+
+    It stands beside the run's record, so that the run can be resumed whatever has become of its pool.
+    """
+
+    environments: tuple[EnvironmentProfile, ...]
+    agents: tuple[AgentProfile, ...]
+    relationships: tuple[RelationshipProfile, ...]
+    drawn: tuple[DrawnCombo, ...]
+
+    @classmethod
+    def of(cls, run: str, combos: Sequence[Combo]) -> Self:
+        """Take apart what the run with this pk drew."""
+        environments, agents, relationships = _Parts(), _Parts(), _Parts()
+        drawn = tuple(
+            DrawnCombo(
+                environment=environments.place(combo.environment),
+                agents=tuple(map(agents.place, combo.agents)),
+                relationships=tuple(map(relationships.place, combo.relationships)),
+                pk=combo.pk,
+            )
+            for combo in combos
+        )
+        return cls.model_validate(
+            {
+                "pk": run,
+                "environments": environments.records,
+                "agents": agents.records,
+                "relationships": relationships.records,
+                "drawn": drawn,
+            }
+        )
+
+    def combos(self) -> list[Combo]:
+        """Put the combos together again."""
+        return [
+            Combo(
+                environment=self.environments[one.environment],
+                agents=tuple(self.agents[position] for position in one.agents),
+                relationships=tuple(self.relationships[position] for position in one.relationships),
+                pk=one.pk,
+            )
+            for one in self.drawn
+        ]
+
+
+class _Parts:
+    """Records of which each stands once, and where each stands."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._by_identity: dict[int, int] = {}
+        self._by_content: dict[str, int] = {}
+
+    def place(self, record: Record) -> int:
+        """Return the record's position. Equal pks are no proof of equal content: each draw has its own."""
+        if id(record) not in self._by_identity:
+            place = self._by_content.setdefault(record.model_dump_json(), len(self.records))
+            if place == len(self.records):
+                self.records.append(record)
+            self._by_identity[id(record)] = place
+        return self._by_identity[id(record)]

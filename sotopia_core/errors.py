@@ -13,6 +13,7 @@ SotopiaError
 ├── PluginError               a plugin's fault; names the plugin and its distribution
 ├── ActionError               an action that the rules do not allow; ends its episode
 ├── EpisodeOverError          a step after the end
+├── RunCancelledError         somebody asked for the run to end
 ├── OverdueError              something took longer than it may
 └── ModelError                a model that gave no usable reply
     └── ModelAccessError      no key, wrong key, no such model: no retry can help, the run stops
@@ -76,7 +77,11 @@ class PluginError(SotopiaError):
 
 
 class ActionError(SotopiaError):
-    """An agent's action is against the rules of the environment."""
+    """An agent's action is against the rules of the environment. ``agent`` is whose it is, where one is to blame."""
+
+    def __init__(self, message: str, agent: str = "") -> None:
+        self.agent = agent
+        super().__init__(message)
 
 
 class EpisodeOverError(SotopiaError):
@@ -93,6 +98,10 @@ class ModelError(SotopiaError):
 
 class ModelAccessError(ModelError):
     """The model refused for good (no key, wrong key, no such model): the run stops instead of trying again."""
+
+
+class RunCancelledError(SotopiaError):
+    """Somebody asked, from another process, for the run to end."""
 
 
 class OverdueError(SotopiaError):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sotopia_core.config import ComponentTable, Key, LoadedConfig, RunConfig
+from sotopia_core.digests import digest
 from sotopia_core.errors import (
     ConfigError,
     InputError,
@@ -146,6 +147,8 @@ class Wiring:
     models: ModelBook
     storage: Storage | None
     base: Path
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where each key of the run file was written, as the run's record keeps it."""
 
     @property
     def stand_in(self) -> bool:
@@ -171,6 +174,16 @@ class Wiring:
                 for evaluator in self.terminal_evaluators
             ],
         }
+
+    def components(self) -> dict[str, str]:
+        """Return a digest of each component with all its options and its prompts, by where it stands."""
+        placed: list[tuple[str, Component]] = [
+            *((f"agents.{seat}", blueprint.sample) for seat, blueprint in enumerate(self.seating.blueprints)),
+            ("ordering", self.ordering),
+            *((f"response_evaluators.{i}", evaluator) for i, evaluator in enumerate(self.response_evaluators)),
+            *((f"terminal_evaluators.{i}", evaluator) for i, evaluator in enumerate(self.terminal_evaluators)),
+        ]
+        return {f"{type(one).__name__} ({where})": digest(self._identity(one)) for where, one in placed}
 
     def _identity(self, component: Component) -> dict[str, Any]:
         """Name a component, its options and its prompts; a model stands for itself, whatever the run file calls it."""
@@ -247,6 +260,7 @@ class _Wirer:
             models=book,
             storage=self._storage,
             base=self.loaded.base(("pool", "files")),
+            origins=self.loaded.written_origins(),
         )
         self._find_models(wiring)
         self._guard(("terminal_evaluators",), lambda: check_compatible(wiring.dimensions))

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sotopia_core.cli import config, exporting, importing, init, lint, listing, plugins, run, show
+from sotopia_core.cli import config, exporting, importing, init, lint, listing, plugins, resume, run, show
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.terminal import visible_line
 
@@ -30,6 +30,7 @@ app = typer.Typer(
     "--strict-plugins makes a plugin that cannot be loaded, or that raises in a hook, an error.",
 )
 app.command("run")(run.run)
+app.command("resume")(resume.resume)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("import")(importing.import_)

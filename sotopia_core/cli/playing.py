@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from sotopia_core.cli.events import log_events
+from sotopia_core.cli.interruption import EXIT_INTERRUPTED, run_to_end
 from sotopia_core.cli.layout import facts
 from sotopia_core.cli.loading import load_modules
 from sotopia_core.cli.output import say, say_json, say_table
@@ -21,6 +19,7 @@ from sotopia_core.database.pool import find_pool
 from sotopia_core.database.stored_dimensions import dimensions_in
 from sotopia_core.engine.run import RunResult, draw_combos, play_run
 from sotopia_core.engine.watchdog import watching
+from sotopia_core.episodes import RunRecord
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.interfaces import Storage
 from sotopia_core.lifecycle import Faults
@@ -32,7 +31,6 @@ from sotopia_core.wiring import Wiring, wire
 EXIT_COMPLETE: Final = 0
 EXIT_FAULT: Final = 1
 EXIT_INCOMPLETE: Final = 3
-EXIT_INTERRUPTED: Final = 130
 COMBOS_SHOWN: Final = 20
 REASONS_SHOWN: Final = 5
 
@@ -65,47 +63,44 @@ def play(
         found = find_pool(loaded.config.pool, wiring.base, registry, opened, relationships=stored_relationships)
         combos = draw_combos(wiring, found.pool)
         if found.notice and not as_json:
-            _note(found.notice)
+            note(found.notice)
         if wiring.stand_in and not as_json:
-            _note('"offline" is a rule-based stand-in, no language model: its words and scores say nothing about one')
+            note('"offline" is a rule-based stand-in, no language model: its words and scores say nothing about one')
         if dry_run:
             _say_plan(wiring, combos, found.pool.source, storage.url if section.save else None, as_json)
             return EXIT_COMPLETE
         if keep and opened is None:  # only now: a run that cannot begin leaves no empty store behind
             opened = storage.open()
         registry.register(progress, "progress")
-        with log_events(events, registry), _termination_as_interruption():
-            notifier = registry.notifier(faults)
-            result = asyncio.run(_watched(play_run(wiring, combos, opened if keep else None, notifier), registry))
+        with log_events(events, registry):
+            playing = play_run(wiring, combos, opened if keep else None, registry.notifier(faults))
+            result = run_to_end(watched(playing, registry))
     except KeyboardInterrupt:
-        _note(f"interrupted: {progress.summary(kept=keep)}")
+        note(f"interrupted: {progress.summary()}{how_to_resume(progress.run, store) if keep else ''}")
         return EXIT_INTERRUPTED
     finally:
         if opened is not None:
             opened.close()
-    _report(result, combos, storage if keep else None, store, as_json)
-    if faults.seen and is_strict():
-        _note(f"{faults.first} (and --strict-plugins was asked for)")
-        return EXIT_FAULT
-    return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
+    report(result, combos, storage if keep else None, store, as_json)
+    return exit_status(result, faults)
 
 
-async def _watched(run: Coroutine[Any, Any, RunResult], registry: Registry) -> RunResult:
+async def watched(run: Coroutine[Any, Any, RunResult], registry: Registry) -> RunResult:
+    """Do a run's work, and say which plugin holds the event loop where one does."""
     with watching(registry.plugins):
         return await run
 
 
-@contextmanager
-def _termination_as_interruption() -> Iterator[None]:
-    """Let SIGTERM, which schedulers and containers send, end a run as cleanly as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def exit_status(result: RunResult, faults: Faults) -> int:
+    """Return what the command ends with, and say why where a plugin's fault decides."""
+    if faults.seen and is_strict():
+        note(f"{faults.first} (and --strict-plugins was asked for)")
+        return EXIT_FAULT
+    return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
+    """Say something in passing, where it disturbs no output that is read by a program."""
     say(f"note: {text}", stderr=True)
 
 
@@ -145,9 +140,13 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _report(
-    result: RunResult, combos: Sequence[Combo], storage: Storage | None, url: str | None, as_json: bool
-) -> None:
+def how_to_resume(run: RunRecord | None, url: str | None) -> str:
+    """Return the end of a sentence that says how a run is gone on with; empty where it had not begun."""
+    return f"; sotopia resume {run.pk}{f' --store {url}' if url else ''} goes on" if run else ""
+
+
+def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, url: str | None, as_json: bool) -> None:
+    """Print what a run came to: its scores, what is missing and why, and what to look at next."""
     counts = result.tally.counts
     if as_json:
         say_json(
@@ -171,6 +170,8 @@ def _report(
     for reason, times in result.tally.reasons.most_common(REASONS_SHOWN):
         say(f"{times} x {reason}", stderr=True)
     say(_summary(result))
+    if storage is not None and result.tally.incomplete:
+        note(f"{result.tally.incomplete} incomplete{how_to_resume(result.record, url)}")
     if storage is not None:
         _say_next(result, storage, url)
 

@@ -34,6 +34,7 @@ class Progress:
     def sotopia_run_started(self, run: RunRecord) -> None:
         """Begin to show."""
         self._run = run
+        self._done = run.counts.get("scored", 0) + run.counts.get("unjudged", 0)
         self._spoke = time.monotonic()
         if self._quiet:
             return
@@ -47,10 +48,11 @@ class Progress:
                 console=self._console,
                 transient=True,
             )
-            self._task = self._bar.add_task(run.name, total=run.planned, turns=0, failed=0)
+            self._task = self._bar.add_task(run.name, total=run.planned, completed=self._done, turns=0, failed=0)
             self._bar.start()
         elif run.planned > 1:
-            print(f"run {run.pk} ({run.name}): {run.planned} episodes", file=sys.stderr, flush=True)
+            done = f", {self._done} of them finished earlier" if self._done else ""
+            print(f"run {run.pk} ({run.name}): {run.planned} episodes{done}", file=sys.stderr, flush=True)
 
     @hookimpl
     def sotopia_turn_taken(self, turn: Turn) -> None:
@@ -73,12 +75,16 @@ class Progress:
                 flush=True,
             )
 
-    def summary(self, *, kept: bool) -> str:
+    @property
+    def run(self) -> RunRecord | None:
+        """The run that began, if one did."""
+        return self._run
+
+    def summary(self) -> str:
         """Say how far the run came."""
         if self._run is None:
             return "nothing was played"
-        where = f", kept in run {self._run.pk}" if kept else ""
-        return f"{self._done} of {self._run.planned} episodes were finished{where}"
+        return f"{self._done} of {self._run.planned} episodes of run {self._run.pk} are finished"
 
     @hookimpl
     def sotopia_run_finished(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
@@ -10,10 +11,13 @@ from typing import Any
 
 from sotopia_core.digests import derive_pk, derive_seed, digest
 from sotopia_core.engine.interaction import Interaction
+from sotopia_core.engine.journal import EpisodeJournal
+from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.environment import ParallelSotopiaEnv, component_name
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunRecord, Turn, reward_entries
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
-from sotopia_core.evaluation import Scored
+from sotopia_core.evaluation import Evaluation, Scored, Unscored
+from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import Combo
@@ -44,21 +48,37 @@ class Stage:
     wiring: Wiring
     notifier: Notifier
     provenance: Provenance
+    writer: StoreWriter | None = None
+    earlier: Store | None = None
+    """The store with the journals of earlier processes; None where there are none."""
     identities: dict[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: RunRecord, wiring: Wiring, notifier: Notifier) -> Stage:
+    def of(
+        cls,
+        run: RunRecord,
+        wiring: Wiring,
+        notifier: Notifier,
+        writer: StoreWriter | None = None,
+        earlier: Store | None = None,
+    ) -> Stage:
         """Prepare what need not be worked out again for each episode."""
         provenance = Provenance(
             fingerprint="",
             seed=wiring.config.run.seed,
+            config=run.config,
             config_digest=digest(run.config),
             versions=run.versions,
-            prompts={name: digest(text) for name, text in wiring.prompts().items()},
-            dimensions={one.name: one.digest for one in wiring.dimensions},
+            prompts=run.prompts,
+            dimensions=run.dimensions,
             offline=wiring.stand_in,
         )
-        return cls(run, wiring, notifier, provenance)
+        return cls(run, wiring, notifier, provenance, writer, earlier)
+
+    async def journal(self, episode: str) -> EpisodeJournal:
+        """Return an episode's journal, with whatever earlier processes left in it."""
+        entries = [] if self.earlier is None else await asyncio.to_thread(self.earlier.read_journal, episode)
+        return EpisodeJournal(episode, self.writer, entries)
 
     def fingerprint(self, combo: Combo) -> str:
         """Return the digest of what determines an episode's content."""
@@ -72,15 +92,24 @@ async def play_episode(task: Task, stage: Stage) -> EpisodeLog:
     """Play one episode and return its record: scored, unscored, unjudged, or failed with its cause.
 
     Raises only what no other episode of the run would survive either: ``ModelAccessError``, ``InputError`` (a template
-    that changed on the way), and cancellation.
+    that changed on the way, a store that does not keep the journal), and cancellation.
     """
-    return await _Playing(task, stage).play()
+    return await _Playing(task, stage, await stage.journal(task.pk(stage.run.pk))).play()
+
+
+async def judge_episode(task: Task, stage: Stage, stored: EpisodeLog) -> EpisodeLog:
+    """Ask those evaluators again that left an episode unscored, and return its record with what they say now.
+
+    Nobody plays; the evaluations that are complete stand. Raises what :func:`play_episode` does.
+    """
+    return await _Playing(task, stage, await stage.journal(stored.pk)).judge(stored)
 
 
 @dataclass
 class _Playing:
     task: Task
     stage: Stage
+    journal: EpisodeJournal
     usage: dict[str, Usage] = field(default_factory=dict)
     answered: dict[str, list[str]] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
@@ -100,6 +129,7 @@ class _Playing:
             seed=derive_seed(section.seed, self.task.draw, self.task.trial),
             find_model=wiring.models,
             on_call=self._called,
+            journal=self.journal,
             run=self.stage.run.pk,
             episode=self.pk,
         )
@@ -107,30 +137,88 @@ class _Playing:
     async def play(self) -> EpisodeLog:
         self.stage.notifier.episode_started(self.stage.run, self.pk, self.task.combo, self.task.trial)
         began, clock = datetime.now(UTC), time.monotonic()
-        cause = None
+        cause, failed_role = None, ""
         try:
             seating = self.stage.wiring.seating
             agents = [seating.make(seat) for seat in range(len(self.env.names))]
-            await Interaction(self.env, agents, self._took_turn).play()
+            interaction = Interaction(self.env, agents, self._took_turn, self.journal)
+            try:
+                await interaction.play()
+            finally:
+                failed_role = interaction.failed_role
         except (InputError, ModelAccessError):
             raise
         except SotopiaError as error:
+            if self.journal.fault is not None:
+                raise self.journal.fault from None
             cause = one_line(error)
             logger.warning("episode %s failed: %s", self.pk, cause, exc_info=error.__cause__)
+        await self._settle(cause, failed_role)
         return self._log(began, time.monotonic() - clock, cause)
+
+    async def judge(self, stored: EpisodeLog) -> EpisodeLog:
+        env, names = self.env, self.env.names
+        await env.judge(stored.turns, stored.ended or "", [one for one in stored.evaluations if not _is_missing(one)])
+        await self._settle(None, "")
+        before = stored.usage if self.journal.began_empty else {}  # else the journal knows all that it took
+        usage = {role: before.get(role, Usage()) + taken for role, taken in self._usage().items()}
+        provenance = self._provenance()
+        answered = stored.provenance.answered if stored.provenance else {}
+        return stored.model_copy(
+            update={
+                "status": _status(env, None),
+                "evaluations": env.evaluations,
+                "outcome": env.outcome,
+                "rewards": reward_entries(names, env.outcome),
+                "reasoning": _reasoning(env),
+                "rewards_prompt": stored.rewards_prompt or self._prompts(),
+                "usage": stored.usage | usage,
+                "provenance": provenance.model_copy(update={"answered": answered | provenance.answered}),
+            }
+        )
+
+    async def _settle(self, cause: str | None, failed_role: str) -> None:
+        """Say in the journal what came to nothing, so that a later try asks for it anew; raise what the store said."""
+        for role, completion in self.journal.unused():
+            self._count(role, completion)
+        if self.journal.fault is None:
+            if cause is not None and failed_role:
+                await self.journal.give_up(self.env.turn, failed_role, cause)
+            for evaluation in self.env.evaluations:
+                if _is_missing(evaluation):
+                    await self.journal.give_up(self.env.turn, evaluation.evaluator, "unscored")
+        if self.journal.fault is not None:
+            raise self.journal.fault
+
+    def _usage(self) -> dict[str, Usage]:
+        """Return what each role's calls took, those included whose replies came to nothing."""
+        given_up = self.journal.given_up
+        roles = dict.fromkeys([*self.usage, *given_up])
+        return {role: self.usage.get(role, Usage()) + given_up.get(role, Usage()) for role in roles}
+
+    def _prompts(self) -> str:
+        return "\n\n".join(self.prompts.values())
+
+    def _provenance(self) -> Provenance:
+        answered = {role: tuple(names) for role, names in self.answered.items()}
+        fingerprint = self.stage.fingerprint(self.task.combo)
+        return self.stage.provenance.model_copy(update={"fingerprint": fingerprint, "answered": answered})
 
     def _took_turn(self, turn: Turn) -> None:
         self.turns.append(turn)
         self.stage.notifier.turn_taken(self.stage.run, self.pk, turn)
 
     def _called(self, role: str, request: ModelRequest[Any], completion: Completion) -> None:
+        self._count(role, completion)
+        if request.purpose == "judge":
+            self.prompts[role] = "\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages)
+        self.stage.notifier.model_called(self.stage.run, self.pk, role, request, completion)
+
+    def _count(self, role: str, completion: Completion) -> None:
         self.usage[role] = self.usage.get(role, Usage()) + completion.usage
         names = self.answered.setdefault(role, [])
         if completion.model not in names:
             names.append(completion.model)
-        if request.purpose == "judge":
-            self.prompts[role] = "\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages)
-        self.stage.notifier.model_called(self.stage.run, self.pk, role, request, completion)
 
     def _log(self, began: datetime, seconds: float, cause: str | None) -> EpisodeLog:
         combo, env, section = self.task.combo, self.env, self.stage.wiring.config.run
@@ -158,17 +246,16 @@ class _Playing:
             outcome=env.outcome,
             rewards=reward_entries(env.names, env.outcome),
             reasoning=_reasoning(env),
-            rewards_prompt="\n\n".join(self.prompts.values()),
-            usage=self.usage,
-            provenance=self.stage.provenance.model_copy(
-                update={
-                    "fingerprint": self.stage.fingerprint(combo),
-                    "answered": {role: tuple(names) for role, names in self.answered.items()},
-                }
-            ),
+            rewards_prompt=self._prompts(),
+            usage=self._usage(),
+            provenance=self._provenance(),
             started_at=began.isoformat(timespec="milliseconds"),
             seconds=round(seconds, 6),
         )
+
+
+def _is_missing(evaluation: Evaluation) -> bool:
+    return any(isinstance(judgement, Unscored) for judgement in evaluation.judgements.values())
 
 
 def _status(env: ParallelSotopiaEnv, cause: str | None) -> EpisodeStatus:

@@ -7,9 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from sotopia_core.environment import ParallelSotopiaEnv
+from sotopia_core.engine.journal import EpisodeJournal
+from sotopia_core.environment import ParallelSotopiaEnv, Step
 from sotopia_core.episodes import Turn
 from sotopia_core.errors import (
+    ActionError,
     InputError,
     ModelAccessError,
     ModelError,
@@ -30,17 +32,24 @@ logger = logging.getLogger("sotopia.engine")
 
 
 class Interaction:
-    """One episode in play. ``turns`` holds what has happened so far, also after a failure."""
+    """One episode in play. ``turns`` holds what has happened so far, also after a failure.
+
+    What the ``journal`` says an agent did is not asked again: the agent is told, with ``replay``, that it did so.
+    ``failed_role`` names the agent or evaluator that ended the episode early, if one did.
+    """
 
     def __init__(
         self,
         env: ParallelSotopiaEnv,
         agents: Sequence[Agent],
         on_turn: Callable[[Turn], None] | None = None,
+        journal: EpisodeJournal | None = None,
     ) -> None:
         self.env = env
+        self.failed_role = ""
         self.turns: list[Turn] = []
         self._on_turn = on_turn
+        self._journal = EpisodeJournal("") if journal is None else journal
         seats = env.seats()
         if len(agents) != len(seats):
             raise ValueError(f"{len(agents)} agents for {len(seats)} seats: {', '.join(env.names)}")
@@ -56,7 +65,7 @@ class Interaction:
             while not self.env.done:
                 actions = await self._act(observations)
                 turn = Turn(number=self.env.turn, observations=observations, actions=actions)
-                step = await self.env.astep(actions)
+                step = await self._step(actions)
                 self._keep(turn)
                 observations = {name: step.observations[name] for name in self.env.observations}
             self._keep(Turn(number=self.env.turn, observations=observations))
@@ -66,7 +75,17 @@ class Interaction:
             over = False  # the whole run stops with these, and may be resumed
             raise
         finally:
-            await self._close(over)
+            await self._close(over and self._journal.fault is None)
+
+    async def _step(self, actions: Mapping[str, AgentAction]) -> Step:
+        try:
+            return await self.env.astep(actions)
+        except ActionError as error:
+            self.failed_role = error.agent
+            raise
+        except PluginError as error:
+            self.failed_role = error.plugin
+            raise
 
     def _keep(self, turn: Turn) -> None:
         self.turns.append(turn)
@@ -89,16 +108,29 @@ class Interaction:
 
     async def _ask(self, name: str, observation: Observation) -> AgentAction:
         agent = self._agents[name]
-        action = await self._contain(name, f"at turn {observation.turn}", lambda: agent.aact(observation))
+        done = self._journal.action(observation.turn, name)
+        if done is not None:
+            doing = f"being told again of turn {observation.turn}"
+            await self._contain(name, doing, lambda: agent.replay(observation, done))
+            return done
+        given = await self._contain(name, f"at turn {observation.turn}", lambda: agent.aact(observation))
+        action = self._checked(name, observation.turn, given)
+        await self._journal.keep_action(observation.turn, name, action)
+        return action
+
+    def _checked(self, name: str, turn: int, action: object) -> AgentAction:
+        if isinstance(action, AgentAction) and is_well_formed(action):
+            return action
+        self.failed_role = name
         if not isinstance(action, AgentAction):
             what = f"it gave {type(action).__name__}, not an AgentAction"
-            raise PluginError(self._title(name), f"at turn {observation.turn}", what)
-        if is_well_formed(action):
-            return action
+            raise PluginError(self._title(name), f"at turn {turn}", what)
         try:  # one that was made without validation would spoil the record
-            return AgentAction.model_validate(action.model_dump(warnings=False))
+            valid = AgentAction.model_validate(action.model_dump(warnings=False))
         except ValueError as error:
-            raise PluginError(self._title(name), f"at turn {observation.turn}", error) from error
+            raise PluginError(self._title(name), f"at turn {turn}", error) from error
+        self.failed_role = ""
+        return valid
 
     async def _observe(self, name: str, observation: Observation) -> None:
         agent = self._agents[name]
@@ -110,9 +142,11 @@ class Interaction:
             agent = self._agents[name]
             return await within(agent.timeout + agent.grace, work)
         except ModelError:
+            self.failed_role = name
             raise
         except BaseException as error:
             pass_on(error)
+            self.failed_role = name
             raise PluginError(self._title(name), doing, error) from error
 
     def _title(self, name: str) -> str:

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, get_args
 
-from sotopia_core.digests import generator, new_pk
-from sotopia_core.engine.episode import Stage, Task, play_episode
+from sotopia_core.digests import digest, generator, new_pk
+from sotopia_core.engine.episode import Stage, Task, judge_episode, play_episode
+from sotopia_core.engine.lease import HeldLease, give_back, take_lease, this_process
 from sotopia_core.engine.tally import Tally
 from sotopia_core.engine.writer import StoreWriter
-from sotopia_core.episodes import EpisodeLog, RunRecord, RunStatus
+from sotopia_core.episodes import DrawnCombos, EpisodeLog, EpisodeStatus, RunRecord, RunStatus
 from sotopia_core.errors import (
     InputError,
     PluginError,
+    RunCancelledError,
     SotopiaError,
     one_line,
     pass_on,
 )
 from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
+from sotopia_core.limits import within
 from sotopia_core.profiles import Combo, Pool
 from sotopia_core.wiring import Wiring
 
+Unfinished = Literal["missing", "failed", "unscored"]
+UNFINISHED: Final[tuple[Unfinished, ...]] = get_args(Unfinished)
+
 SPARE_DESCRIPTORS: Final = 64
 """Files that a process needs besides one connection for each episode in play."""
+
+
+SECONDS_TO_CLOSE: Final = 3.0
+"""How long models may take to give back what they opened."""
+
+logger = logging.getLogger("sotopia.engine")
 
 
 @dataclass
@@ -68,9 +82,42 @@ async def play_run(wiring: Wiring, combos: Sequence[Combo], store: Store | None,
     """Play all combos, ``trials`` times each. Without a store nothing is kept.
 
     Raises what stops a run: ``ModelAccessError``, ``StorageError``, or cancellation (Ctrl-C). What was finished by then
-    is stored, and the run's record says what happened.
+    is stored, what was not is in the journal, and the run's record says what happened: the run can be resumed.
     """
-    return await _Run(wiring, combos, store, notifier).play()
+    return await _Run(wiring, combos, store, notifier, new_record(wiring, combos)).play()
+
+
+async def resume_run(
+    record: RunRecord,
+    wiring: Wiring,
+    combos: Sequence[Combo],
+    store: Store,
+    notifier: Notifier,
+    only: Collection[Unfinished] = UNFINISHED,
+    say: Callable[[str], None] = logger.info,
+) -> RunResult:
+    """Complete a run that was begun earlier: what is missing is played on, what failed is tried again, what is unscored
+    is judged again; ``only`` chooses among these.
+
+    ``wiring`` is that of the record's run file, ``combos`` are those that the run drew. ``say`` hears of a wait for the
+    lease. Raises ``InputError`` where another process plays the run, and what :func:`play_run` does.
+    """
+    return await _Run(wiring, combos, store, notifier, record, only, say).play()
+
+
+def new_record(wiring: Wiring, combos: Sequence[Combo]) -> RunRecord:
+    """Return the record of a run that is about to begin."""
+    section = wiring.config.run
+    return RunRecord(
+        pk=new_pk(),
+        name=section.name,
+        tag=section.tag,
+        config=wiring.config.to_document(),
+        origins=dict(wiring.origins),
+        planned=len(combos) * section.trials,
+        started_at=_now(),
+        **ingredients(wiring),
+    )
 
 
 @dataclass
@@ -79,35 +126,86 @@ class _Run:
     combos: Sequence[Combo]
     store: Store | None
     notifier: Notifier
+    record: RunRecord
+    only: Collection[Unfinished] = UNFINISHED
+    say: Callable[[str], None] = logger.info
 
     def __post_init__(self) -> None:
-        section = self.wiring.config.run
-        self.record = RunRecord(
-            pk=new_pk(),
-            name=section.name,
-            tag=section.tag,
-            config=self.wiring.config.to_document(),
-            versions=self.wiring.versions(),
-            planned=len(self.combos) * section.trials,
-            started_at=_now(),
-        )
         dimensions = dict.fromkeys(name for one in self.wiring.dimensions for name in one.names)
         self.result = RunResult(self.record, Tally(dimensions=tuple(dimensions)))
         self.writer: StoreWriter | None = None
-        self._played: dict[tuple[int, int], str] = {}
+        self.lease: HeldLease | None = None
+        self.resumed = self.record.owner is not None
+        self.statuses: dict[str, EpisodeStatus] = {}
+        """What the episodes that earlier processes stored came to."""
+        self._played: set[str] = set()
+        self._task: asyncio.Task[object] | None = None
+        self._stopped_by = ""
 
     async def play(self) -> RunResult:
         concurrency = 1 if self.wiring.exclusive else min(self.wiring.config.run.concurrency, self.record.planned)
         if any(model.needs_sockets for model in self.wiring.models.made.values()):
             make_room_for_sockets(concurrency)
-        self.writer = StoreWriter(self.store) if self.store is not None else None
         try:
-            await self._keep(self.record)
+            if self.store is not None:
+                await self._begin(self.store)
+            await self._play_through(concurrency)
+        finally:
+            if self.lease is not None:
+                self.lease.give_back()
+            if self.writer is not None:
+                self.writer.close()
+            await self._close_models()
+        return self.result
+
+    async def _close_models(self) -> None:
+        try:
+            await within(SECONDS_TO_CLOSE, self.wiring.models.aclose)
+        except BaseException as error:  # what was played stands, whatever becomes of the models
+            pass_on(error)
+            logger.warning("closing the models failed: %s", one_line(error))
+
+    async def _begin(self, store: Store) -> None:
+        """Take the run for this process, find out what there is of it, and keep what resuming it takes."""
+        owner = this_process()
+        self._task = asyncio.current_task()
+        self.writer = StoreWriter(store)
+        await take_lease(store, self.record.pk, owner, self.say)
+        try:
+            if self.resumed:  # only now does it stay as it is
+                self.statuses = stored_statuses(store, self.record.pk)
+            self.record = self.result.record = self.record.model_copy(
+                update={
+                    "status": "running",
+                    "cause": None,
+                    "owner": owner,
+                    "counts": dict(Counter(self.statuses.values())),
+                    "finished_at": None,
+                    **ingredients(self.wiring),
+                }
+            )
+            drawn = () if self.resumed else (DrawnCombos.of(self.record.pk, self.combos),)
+            await self.writer.put(self.record, *drawn)
+        except BaseException:
+            give_back(store, self.record.pk, owner)
+            raise
+        self.lease = HeldLease(store, self.record.pk, owner, self._stop_for("lost"), self._stop_for("cancelled"))
+
+    def _stop_for(self, reason: str) -> Callable[[], None]:
+        def stop() -> None:
+            if self._task is not None and not self._stopped_by:
+                self._stopped_by = reason
+                self._task.cancel()
+
+        return stop
+
+    async def _play_through(self, concurrency: int) -> None:
+        try:
             self.notifier.run_started(self.record)
             await self._play_all(concurrency)
             await self._finish("finished")
         except asyncio.CancelledError:
-            await self._finish("interrupted", "interrupted by the user")
+            await self._finish_cancelled()
             raise
         except SotopiaError as error:
             with suppress(SotopiaError):  # the store may be what failed; the first error is the one to tell
@@ -117,14 +215,24 @@ class _Run:
             with suppress(SotopiaError):
                 await self._finish("stopped", f"crashed: {one_line(error)}")
             raise
-        finally:
-            if self.writer is not None:
-                self.writer.close()
-            await self.wiring.models.aclose()
-        return self.result
+
+    async def _finish_cancelled(self) -> None:
+        """Say why the run was cancelled; in the place of the cancellation, raise it where it came from the store."""
+        if self._stopped_by == "":
+            await self._finish("interrupted", "interrupted by the user")
+            return
+        assert self._task is not None
+        assert self.lease is not None
+        self._task.uncancel()
+        if self._stopped_by == "cancelled":
+            await self._finish("cancelled", "cancelled by sotopia runs cancel")
+            raise RunCancelledError(f"the run {self.record.pk} was cancelled")
+        await self.lease.check()
 
     async def _play_all(self, concurrency: int) -> None:
-        stage = Stage.of(self.record, self.wiring, self.notifier)
+        stage = Stage.of(
+            self.record, self.wiring, self.notifier, self.writer, earlier=self.store if self.resumed else None
+        )
         tasks = self._tasks()
         try:
             async with asyncio.TaskGroup() as group:
@@ -134,45 +242,94 @@ class _Run:
             raise failures.exceptions[0] from None
 
     def _tasks(self) -> Iterator[Task]:
-        for draw, combo in enumerate(self.combos):
-            for trial in range(self.wiring.config.run.trials):
-                yield Task(combo, draw, trial)
+        for task in tasks_of(self.combos, self.wiring.config.run.trials):
+            status = self.statuses.get(task.pk(self.record.pk), "missing")
+            if status in self.only:
+                yield task
 
     async def _work(self, tasks: Iterator[Task], stage: Stage) -> None:
         for task in tasks:
-            episode = await play_episode(task, stage)
-            keeping = asyncio.ensure_future(self._keep_episode(task, episode))
+            episode = await self._play_one(task, stage)
+            keeping = asyncio.ensure_future(self._keep_episode(episode))
             try:
                 await asyncio.shield(keeping)
             except asyncio.CancelledError:
                 await keeping  # what is handed to the writer gets stored, and so must be counted
                 raise
 
-    async def _keep_episode(self, task: Task, episode: EpisodeLog) -> None:
+    async def _play_one(self, task: Task, stage: Stage) -> EpisodeLog:
+        pk = task.pk(self.record.pk)
+        if self.statuses.get(pk) != "unscored":
+            return await play_episode(task, stage)
+        assert self.store is not None
+        return await judge_episode(task, stage, await asyncio.to_thread(self.store.get, EpisodeLog, pk))
+
+    async def _keep_episode(self, episode: EpisodeLog) -> None:
         await self._keep(episode)
-        self._played[task.draw, task.trial] = episode.pk
+        self._played.add(episode.pk)
         self.result.tally.add(episode)
         self.result.only = episode if self.record.planned == 1 else None
         self.notifier.episode_finished(self.record, episode)
 
     async def _keep(self, record: RunRecord | EpisodeLog) -> None:
-        if self.writer is not None:
-            await self.writer.put(record)
+        if self.writer is None:
+            return
+        if self.lease is not None:
+            await self.lease.check()
+        await self.writer.put(record)
 
     async def _finish(self, status: RunStatus, cause: str | None = None) -> None:
-        tally = self.result.tally
-        self.result.pks = [pk for _, pk in sorted(self._played.items())]
+        if status == "finished":
+            self._tally_earlier()
+        there = self._played | self.statuses.keys()
+        pks = (task.pk(self.record.pk) for task in tasks_of(self.combos, self.wiring.config.run.trials))
+        self.result.pks = [pk for pk in pks if pk in there]
+        counts = self.result.tally.counts
+        if status != "finished":
+            counts = counts + Counter(s for pk, s in self.statuses.items() if pk not in self._played)
         self.record = self.result.record = self.record.model_copy(
             update={
                 "status": status,
                 "cause": cause,
-                "counts": dict(tally.counts),
-                "usage": dict(tally.usage),
+                "counts": dict(counts),
+                "usage": dict(self.result.tally.usage),
                 "finished_at": _now(),
             }
         )
         await self._keep(self.record)
         self.notifier.run_finished(self.record)
+
+    def _tally_earlier(self) -> None:
+        """Count in what earlier processes finished, now that nothing waits for it."""
+        if self.store is None or not self.statuses:
+            return
+        for episode in self.store.iterate(EpisodeLog, {"run": self.record.pk}):
+            if episode.pk not in self._played:
+                self.result.tally.add(episode)
+                self.result.only = episode if self.record.planned == 1 else None
+
+
+def tasks_of(combos: Sequence[Combo], trials: int) -> Iterator[Task]:
+    """Yield all that a run plays, in order."""
+    for draw, combo in enumerate(combos):
+        for trial in range(trials):
+            yield Task(combo, draw, trial)
+
+
+def stored_statuses(store: Store, run: str) -> dict[str, EpisodeStatus]:
+    """Return what each stored episode of a run came to, by pk, without reading one."""
+    statuses: tuple[EpisodeStatus, ...] = get_args(EpisodeStatus)
+    return {pk: status for status in statuses for pk in store.pks(EpisodeLog, {"run": run, "status": status})}
+
+
+def ingredients(wiring: Wiring) -> dict[str, dict[str, str]]:
+    """Return what a run is played with, as its record keeps it: versions, and digests of all that has no version."""
+    return {
+        "versions": wiring.versions(),
+        "prompts": {name: digest(text) for name, text in wiring.prompts().items()},
+        "dimensions": {one.name: one.digest for one in wiring.dimensions},
+        "components": wiring.components(),
+    }
 
 
 def make_room_for_sockets(concurrency: int) -> None:

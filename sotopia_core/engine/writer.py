@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,6 +17,9 @@ from sotopia_core.records import Record
 LARGEST_GROUP: Final = 256
 """Requests that one commit may hold."""
 
+SECONDS_OF_TRIES: Final = 2.0
+"""How long the requests of a commit that failed may be tried one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Request:
@@ -28,7 +32,7 @@ class _Request:
 
 
 class StoreWriter:
-    """Writes for an event loop without blocking it. Each call returns when its data is durable, or raises."""
+    """Writes for an event loop without blocking it. What its methods return is done when the data is durable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -36,24 +40,24 @@ class StoreWriter:
         self._thread = Thread(target=self._work, name="sotopia-store-writer", daemon=True)
         self._thread.start()
 
-    async def put(self, *records: Record) -> None:
+    def put(self, *records: Record) -> asyncio.Future[None]:
         """Store records; ``StorageError`` where that fails."""
-        await self._submit(records, ())
+        return self._submit(records, ())
 
-    async def append_journal(self, entries: Sequence[JournalEntry]) -> None:
+    def append_journal(self, entries: Sequence[JournalEntry]) -> asyncio.Future[None]:
         """Keep journal entries; ``JournalError`` where one is there already."""
-        await self._submit((), tuple(entries))
+        return self._submit((), tuple(entries))
 
     def close(self) -> None:
         """Write what was handed in and end the thread. The store stays open."""
         self._queue.put(None)
         self._thread.join()
 
-    async def _submit(self, records: tuple[Record, ...], entries: tuple[JournalEntry, ...]) -> None:
+    def _submit(self, records: tuple[Record, ...], entries: tuple[JournalEntry, ...]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._queue.put(_Request(records, entries, done, loop))
-        await done
+        return done
 
     def _work(self) -> None:
         open_ = True
@@ -87,30 +91,39 @@ class StoreWriter:
             write()
         except Exception as error:
             if len(group) == 1:
-                _answer(group[0], error)
+                _answer(group, error)
                 return
-            for request in group:  # what fails in company is tried alone, so that only the culprit fails
+            # What fails in company is tried alone, so that only the culprit fails; where the store itself does not
+            # answer, as when another process keeps it locked, not everybody need find that out.
+            until = time.monotonic() + SECONDS_OF_TRIES
+            for position, request in enumerate(group):
+                if time.monotonic() > until:
+                    _answer(group[position:], error)
+                    return
                 self._write([request])
         else:
-            for request in group:
-                _answer(request, None)
+            _answer(group, None)
 
 
-def _answer(request: _Request, error: Exception | None) -> None:
+def _answer(group: Sequence[_Request], error: Exception | None) -> None:
     if error is not None and not isinstance(error, StorageError):
         wrapped = StorageError(f"the store failed: {type(error).__name__}: {error}")
         wrapped.__cause__ = error
         error = wrapped
-    try:
-        request.loop.call_soon_threadsafe(_settle, request.done, error)
-    except RuntimeError:
-        return  # the loop is gone, and with it whoever waited; the data is written all the same
+    # Waking a loop is a system call, so it is done once for all that wait in it.
+    for loop in {request.loop for request in group}:
+        waiting = [request.done for request in group if request.loop is loop]
+        try:
+            loop.call_soon_threadsafe(_settle, waiting, error)
+        except RuntimeError:
+            continue  # the loop is gone, and with it whoever waited; the data is written all the same
 
 
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.cancelled():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
+def _settle(waiting: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
+    for done in waiting:
+        if done.cancelled():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -237,7 +237,7 @@ def test_a_full_disk_is_one_line_and_what_was_stored_stays_readable(here):
         import signal
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 
     done = subprocess.run(
         [*COMMAND, "run", "run.toml", "--set", "run.trials=500"],

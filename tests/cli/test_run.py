@@ -207,7 +207,8 @@ def test_a_run_that_is_told_to_stop_ends_cleanly_and_keeps_what_was_finished(tmp
     assert run.returncode == 130
     last = errors.splitlines()[-1]
     assert last.startswith("note: interrupted: ")
-    assert "of 100000 episodes were finished, kept in run " in last
+    assert "of 100000 episodes of run " in last
+    assert "; sotopia resume " in last
     assert "Traceback" not in errors
     listed = json.loads(sotopia("list", "runs", "--json", cwd=tmp_path).stdout)
     assert [one["status"] for one in listed] == ["interrupted"]

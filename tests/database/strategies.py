@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sotopia_core.annotations import AnnotationForEpisode, Annotator
 from sotopia_core.custom_dimensions import CustomEvaluationDimension, CustomEvaluationDimensionList
-from sotopia_core.episodes import EpisodeLog, Provenance, RunRecord, Turn
+from sotopia_core.episodes import EpisodeLog, Provenance, RunOwner, RunRecord, Turn
 from sotopia_core.evaluation import Evaluation, Reward, Score, Scored, Unscored
 from sotopia_core.messages import ACTION_TYPES, AgentAction, Background, Event, Observation, Participant
 from sotopia_core.models import Usage
@@ -256,10 +256,15 @@ runs = st.builds(
     pk=words,
     name=texts,
     tag=texts,
-    status=st.sampled_from(["running", "finished", "interrupted", "stopped"]),
+    status=st.sampled_from(["running", "finished", "interrupted", "stopped", "cancelling", "cancelled"]),
     cause=maybe_texts,
     config=dicts(json_values),
+    origins=dicts(texts, 2),
     versions=dicts(texts, 2),
+    prompts=dicts(texts, 2),
+    dimensions=dicts(texts, 2),
+    components=dicts(texts, 2),
+    owner=st.none() | st.builds(RunOwner, id=words, host=texts, process=counts, machine=texts, started=texts),
     planned=stored_counts,
     counts=st.dictionaries(st.sampled_from(["scored", "unscored", "unjudged", "failed"]), counts, max_size=4),
     usage=dicts(usages, 2),

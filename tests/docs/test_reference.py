@@ -15,7 +15,7 @@ from pydantic import BaseModel
 import sotopia_core
 from sotopia_core import database, server
 from sotopia_core.database.names import EXPORTED_NAMES, KINDS
-from sotopia_core.episodes import Provenance, RewardEntry, SimpleMessage, Turn
+from sotopia_core.episodes import Provenance, RewardEntry, RunOwner, SimpleMessage, Turn
 from sotopia_core.evaluation import Evaluation, Reward, Score, Scored, Unscored
 from sotopia_core.lint import RULES
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Participant
@@ -28,7 +28,7 @@ from tests.docs.pages import ROOT, section
 DATA, REFERENCE, FROM_SOTOPIA = (ROOT / "docs" / f"{name}.md" for name in ("data", "python-api", "from-sotopia"))
 INSIDE = (
     *(Turn, Combo, Observation, Background, Participant, Event, AgentAction),
-    *(Evaluation, Scored, Score, Unscored, Reward, Usage, Provenance),
+    *(Evaluation, Scored, Score, Unscored, Reward, Usage, Provenance, RunOwner),
 )
 DOCUMENTED: tuple[type[BaseModel], ...] = (*EXPORTED_NAMES, MessageTransaction, *INSIDE)
 

@@ -1,0 +1,165 @@
+"""An episode's journal: what models said and what people did, durable before it is used, and recalled on resume."""
+
+from __future__ import annotations
+
+import hashlib
+from asyncio import Future, get_running_loop
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from sotopia_core.asking import ReplyJournal, ReplyKey
+from sotopia_core.engine.writer import StoreWriter
+from sotopia_core.errors import ModelError, StorageError, one_line, unicode_text
+from sotopia_core.interfaces import JournalEntry
+from sotopia_core.messages import AgentAction
+from sotopia_core.models import Completion, ModelRequest, Usage
+
+ACTION: Final = "(action)"
+"""The purpose of entries that hold what an agent did."""
+
+GIVEN_UP: Final = "(given up)"
+"""The purpose of entries that say that a role's earlier entries of that turn came to nothing and are not recalled."""
+
+ASKED: Final = "asked"
+"""The key under which an entry holds the digest of the question that a completion answers."""
+
+_COMPLETION: Final = TypeAdapter(Completion)
+
+Place = tuple[int, str, str]
+"""(turn, role, purpose)."""
+
+
+class EpisodeJournal(ReplyJournal):
+    """One episode's journal: ``entries`` are those of earlier processes, ``writer`` takes the new ones.
+
+    Without a writer nothing is kept. A role's replies in a turn are numbered on, also when what they led to failed and
+    the turn is tried again: those that were given up are not recalled, and what they cost is in ``given_up``. After a
+    write that failed, ``fault`` says why, and nothing is recalled or kept any more.
+    """
+
+    def __init__(self, episode: str, writer: StoreWriter | None = None, entries: Iterable[JournalEntry] = ()) -> None:
+        self.fault: StorageError | None = None
+        self.given_up: dict[str, Usage] = {}
+        self._episode = episode
+        self._writer = writer
+        self._replies: dict[ReplyKey, Completion] = {}
+        self._actions: dict[tuple[int, str], AgentAction] = {}
+        self._asked: set[tuple[int, str]] = set()
+        """(turn, role) of those that got a reply."""
+        self._unanswered: Counter[tuple[int, str]] = Counter()
+        """How many questions of each role in each turn have no answer, or none yet."""
+        self._next: dict[Place, int] = {}
+        """The number of the next entry in each place."""
+        self._first: dict[Place, int] = {}
+        """The number of the first entry in each place that was not given up, where that is not 0."""
+        for entry in entries:
+            self._read(entry)
+        self.began_empty = not self._next
+
+    def recall(self, key: ReplyKey, request: ModelRequest[Any]) -> Completion | None:
+        """Return what an earlier process kept under the key, if there is anything."""
+        if self.fault is not None:
+            raise self.fault
+        completion = self._replies.pop(key, None)
+        if completion is None:
+            self._unanswered[key.turn, key.role] += 1
+        return completion
+
+    async def keep(self, key: ReplyKey, request: ModelRequest[Any], completion: Completion) -> None:
+        """Make a completion durable; ``ModelError`` where it is no Unicode text, which nothing can keep."""
+        if unicode_text(completion.text) != completion.text:
+            raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
+        self._unanswered[key.turn, key.role] -= 1
+        self._asked.add((key.turn, key.role))
+        payload = _COMPLETION.dump_python(completion, mode="json", exclude_defaults=True)
+        payload[ASKED] = digest_of(request)
+        await self._append((key.turn, key.role, key.purpose), payload, key.attempt)
+
+    def unused(self) -> Iterator[tuple[str, Completion]]:
+        """Yield roles and completions that nobody recalled, since the actions that they led to were at hand."""
+        return ((key.role, completion) for key, completion in self._replies.items())
+
+    def action(self, turn: int, agent: str) -> AgentAction | None:
+        """Return what an agent did in a turn of an earlier process, if that is known."""
+        return self._actions.get((turn, agent))
+
+    async def keep_action(self, turn: int, agent: str, action: AgentAction) -> None:
+        """Keep what an agent did: durable on return, unless models said what it did, whose replies are."""
+        if unicode_text(action.argument) != action.argument or any(unicode_text(name) != name for name in action.to):
+            return  # the environment refuses it
+        payload = action.model_dump(mode="json", exclude_defaults=True)
+        written = self._append((turn, agent, ACTION), payload)
+        if (turn, agent) not in self._asked:
+            await written
+
+    async def give_up(self, turn: int, role: str, cause: str) -> None:
+        """Let what a role got in a turn be asked for anew, since it led to a failure.
+
+        Where a question went unanswered, that was the failure, and what was answered before it stands.
+        """
+        if self._unanswered[turn, role] <= 0 and any(place[:2] == (turn, role) for place in self._next):
+            await self._append((turn, role, GIVEN_UP), {"cause": cause}, self._next.get((turn, role, GIVEN_UP), 0))
+
+    def _append(self, place: Place, payload: dict[str, Any], attempt: int = 0) -> Future[None]:
+        number = self._first.get(place, 0) + attempt
+        self._next[place] = max(self._next.get(place, 0), number + 1)
+        if self._writer is None:
+            done: Future[None] = get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        turn, role, purpose = place
+        entry = JournalEntry(
+            episode=self._episode, turn=turn, seat=role, purpose=purpose, attempt=number, payload=payload
+        )
+        written = self._writer.append_journal((entry,))
+        written.add_done_callback(self._written)
+        return written
+
+    def _written(self, done: Future[None]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, StorageError) and self.fault is None:
+            self.fault = error
+
+    def _read(self, entry: JournalEntry) -> None:
+        place = (entry.turn, entry.seat, entry.purpose)
+        number = entry.attempt - self._first.get(place, 0)
+        self._next[place] = max(self._next.get(place, 0), entry.attempt + 1)
+        try:
+            match entry.purpose:
+                case purpose if purpose == GIVEN_UP:
+                    self._forget(entry.turn, entry.seat)
+                case purpose if purpose == ACTION:
+                    self._actions[entry.turn, entry.seat] = AgentAction.model_validate(entry.payload)
+                case purpose:
+                    said = {name: value for name, value in entry.payload.items() if name != ASKED}
+                    completion = _COMPLETION.validate_python(said)
+                    self._replies[ReplyKey(entry.turn, entry.seat, purpose, number)] = completion
+                    self._asked.add((entry.turn, entry.seat))
+        except ValidationError as error:
+            raise StorageError(
+                f"the journal of episode {self._episode} cannot be read at turn {entry.turn}, {entry.seat}, "
+                f"{entry.purpose}: {one_line(error)}"
+            ) from None
+
+    def _forget(self, turn: int, role: str) -> None:
+        for place in [place for place in self._next if place[:2] == (turn, role) and place[2] != GIVEN_UP]:
+            self._first[place] = self._next[place]
+        for key in [key for key in self._replies if (key.turn, key.role) == (turn, role)]:
+            self.given_up[role] = self.given_up.get(role, Usage()) + self._replies.pop(key).usage
+        self._actions.pop((turn, role), None)
+        self._asked.discard((turn, role))
+
+
+def digest_of(request: ModelRequest[Any]) -> str:
+    """Return 16 hexadecimal digits that depend on all that a model was asked: the words, the form, the options."""
+    told = hashlib.blake2b(digest_size=8)
+    form = None if request.response_type is None else request.response_type.__name__
+    told.update(f"{form} {request.temperature} {request.max_tokens}".encode())
+    for message in request.messages:
+        content = message.content.encode("utf-8", "surrogatepass")
+        told.update(f"\0{message.role} {len(content)} ".encode())
+        told.update(content)
+    return told.hexdigest()

@@ -1,0 +1,122 @@
+"""``sotopia resume``: what it goes on with, what it refuses, and what it says."""
+
+import json
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from tests.cli.command import COMMAND, environment, sotopia
+
+RUN = """
+[run]
+name = "long"
+trials = {trials}
+concurrency = 4
+[[agents]]
+use = "LLMAgent"
+model = "offline"
+[pool]
+packs = ["starter"]
+[[terminal_evaluators]]
+use = "ReachGoalLLMEvaluator[SotopiaDimensions]"
+model = "offline"
+"""
+
+
+def count(folder, table):
+    with sqlite3.connect(folder / "sotopia.db") as connection:
+        (number,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    connection.close()
+    return number
+
+
+def begin(folder, trials):
+    (folder / "run.toml").write_text(RUN.format(trials=trials), encoding="utf-8")
+    return subprocess.Popen(
+        [*COMMAND, "run", "run.toml"], cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """A folder in which a run was killed before it was half way through."""
+    run = begin(tmp_path, trials=60)
+    try:
+        until(lambda: (tmp_path / "sotopia.db").exists() and _tables(tmp_path) and count(tmp_path, "journal") > 60)
+    finally:
+        run.kill()
+        run.communicate()
+    return tmp_path
+
+
+def _tables(folder):
+    with sqlite3.connect(folder / "sotopia.db") as connection:
+        found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'journal'").fetchone()
+    connection.close()
+    return found == (1,)
+
+
+def test_a_killed_run_goes_on_at_once_and_ends_as_if_it_had_not_been_killed(killed):
+    (killed / "run.toml").unlink()
+    begun = time.monotonic()
+    done = sotopia("resume", "long", "--json", cwd=killed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - begun < 12  # not before a lease that a dead process holds would have expired
+    told = json.loads(done.stdout)
+    assert told["episodes"] == {"scored": 60, "unscored": 0, "unjudged": 0, "failed": 0}
+    assert len(set(told["pks"])) == 60
+    episodes = json.loads(sotopia("list", "episodes", "--json", cwd=killed).stdout)
+    assert sorted(one["trial"] for one in episodes) == list(range(60))
+    (run,) = json.loads(sotopia("list", "runs", "--json", cwd=killed).stdout)
+    assert (run["status"], run["counts"], run["pk"]) == ("finished", {"scored": 60}, told["run"])
+    assert run["usage"]["agents"]["calls"] == sum(
+        usage["calls"] for one in episodes for role, usage in one["usage"].items() if role in one["agent_names"]
+    )
+
+
+def test_resuming_what_is_complete_plays_nothing(killed):
+    first = json.loads(sotopia("resume", "long", "--json", cwd=killed).stdout)
+    entries = count(killed, "journal")
+    again = sotopia("resume", first["run"], cwd=killed)
+    assert again.returncode == 0
+    assert "60 scored" in again.stdout
+    assert count(killed, "journal") == entries
+
+
+def test_what_cannot_be_resumed_is_said_in_one_line(tmp_path):
+    done = sotopia("resume", "long", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there is no store at sqlite:///sotopia.db" in done.stderr
+    (tmp_path / "run.toml").write_text(RUN.format(trials=1), encoding="utf-8")
+    assert sotopia("run", "run.toml", cwd=tmp_path).returncode == 0
+    done = sotopia("resume", "lung", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "sotopia: error: no run has the pk or the name 'lung'; did you mean 'long'?; sotopia runs list shows all\n"
+    )
+    done = sotopia("resume", "long", "--only", "unscore", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "sotopia: error: --only unscore: nothing is called so; did you mean 'unscored'?\n"
+
+
+def test_a_run_that_is_being_played_is_not_played_twice(tmp_path):
+    run = begin(tmp_path, trials=100_000)
+    try:
+        until(lambda: (tmp_path / "sotopia.db").exists() and _tables(tmp_path) and count(tmp_path, "journal") > 20)
+        done = sotopia("resume", "long", cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"process {run.pid} on " in done.stderr
+        assert " plays the run " in done.stderr
+        assert run.poll() is None
+    finally:
+        run.kill()
+        run.communicate()
