@@ -6,12 +6,14 @@ import ast
 import codecs
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, TextIO, Union, get_args, get_origin
 
+from sotopia_core.annotations import AnnotationForEpisode
+from sotopia_core.database.annotation_tables import annotation_fields, is_annotation_table
 from sotopia_core.database.json_decoding import Flaw, decode
 from sotopia_core.database.json_values import unread
 from sotopia_core.database.names import EXPORTED_NAMES, known_names, recognise, required
@@ -32,7 +34,8 @@ def read_table(path: Path, kind: type[Record] | None = None) -> Iterator[tuple[i
     The first row names the fields; the kind is told from them where none is given. A cell of a field that holds text is
     that text; a cell of any other field holds JSON, or a list as Python writes it. An empty cell leaves the field out,
     unless it must be there and holds text. A column without a name, such as an index, is passed over. A row with more
-    or fewer cells than columns is a flaw.
+    or fewer cells than columns is a flaw. Columns such as ``goal_1`` make it a table of human annotations
+    (``annotation_tables``).
 
     At what is no UTF-8 or no CSV, and at columns that fit no kind of record, reading ends with a flaw. Raises
     ``RecordError`` for a file that cannot be opened, is empty or is UTF-16.
@@ -64,8 +67,13 @@ def _read(path: Path, file: TextIO, kind: type[Record] | None) -> Iterator[tuple
         if names is None:
             raise RecordError(f"{path}: is empty; expected a table with the names of fields in its first row")
         found = _recognise(line, names) if kind is None else kind
+        annotated = found is AnnotationForEpisode and is_annotation_table(names)
         for line, row in rows:
-            yield line, _fields(found, names, row)
+            cells = _cells(names, row)
+            if isinstance(cells, Flaw):
+                yield line, cells
+            else:
+                yield line, annotation_fields(tuple(cells), cells) if annotated else _fields(found, cells)
     except _BrokenError as broken:
         yield broken.line, Flaw(broken.reason)
 
@@ -95,16 +103,21 @@ def _recognise(line: int, names: Sequence[str]) -> type[Record]:
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
         raise _BrokenError(line, f"two columns are called {shown(twice)}; keep one of them")
+    if is_annotation_table(named):
+        return AnnotationForEpisode
     try:
         return recognise(named)
     except RecordError as error:
         raise _BrokenError(line, str(error)) from None
 
 
-def _fields(kind: type[Record], names: Sequence[str], row: Sequence[str]) -> dict[str, object] | Flaw:
+def _cells(names: Sequence[str], row: Sequence[str]) -> dict[str, str] | Flaw:
     if len(row) != len(names):
         return Flaw(f"the row has {len(row)} cells for {len(names)} columns; a text with commas needs quotation marks")
-    cells = {name: cell for name, cell in zip(names, row, strict=True) if name}
+    return {name: cell for name, cell in zip(names, row, strict=True) if name}
+
+
+def _fields(kind: type[Record], cells: Mapping[str, str]) -> dict[str, object]:
     return {name: _value(kind, name, cell) for name, cell in cells.items() if cell or _is_needed_text(kind, name)}
 
 

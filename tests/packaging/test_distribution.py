@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BUILT_IN = {
     "sotopia_agents",
+    "sotopia_analysis",
     "sotopia_evaluators",
     "sotopia_models",
     "sotopia_orderings",

@@ -14,10 +14,15 @@ from importlib import import_module
 from typing import Final
 
 _HOMES: Final = {
+    "agreement": ("Agreement", "Agreements", "Measure", "agreement"),
+    "alpha": ("krippendorff_alpha",),
+    "bootstrap": ("cluster_bootstrap",),
     "comparison": ("Comparison", "Difference", "compare"),
     "description": ("Description", "Descriptions", "describe"),
-    "intervals": ("Estimate", "clustered_mean"),
+    "correlation": ("correlation_interval", "pearson", "spearman"),
+    "intervals": ("Estimate", "Interval", "clustered_mean"),
     "permutation": ("SignFlip", "holm", "sign_flip_test"),
+    "ratings": ("Ratings", "join_ratings"),
     "reading": ("read_scores", "scores_of"),
     "scores": ("Scores",),
 }

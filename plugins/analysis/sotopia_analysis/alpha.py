@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from sotopia_analysis.intervals import Numbers
+from sotopia_core.errors import InputError, nearest
 
 Metric = Literal["nominal", "ordinal", "interval"]
+
+
+def read_metric(text: str) -> Metric:
+    """Return the metric of that name; ``InputError`` where there is none."""
+    for known in get_args(Metric):
+        if text == known:
+            found: Metric = known
+            return found
+    there = f"; there are {', '.join(get_args(Metric))}"
+    raise InputError(f"--alpha {text}: there is no such metric{nearest(text, get_args(Metric)) or there}")
 
 
 def krippendorff_alpha(ratings: Numbers, metric: Metric = "interval") -> float | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from sotopia_analysis.intervals import Codes, Numbers
+from sotopia_analysis.intervals import Codes, Interval, Numbers
 
 DRAWN: Final = 1_000
 """Resamples that an interval rests on."""
@@ -20,14 +19,6 @@ DEFINED: Final = 0.9
 """The share of resamples in which a statistic must be defined for it to have an interval."""
 
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The two ends of an interval."""
-
-    low: float
-    high: float
 
 
 def cluster_bootstrap(

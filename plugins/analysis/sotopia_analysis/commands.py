@@ -140,3 +140,37 @@ def compare(
             mix_judges=mix_judges,
         )
         print_report(report_comparison(found), wanted)
+
+
+def agreement(
+    judges: Annotated[
+        list[str] | None, typer.Option("--judge", metavar="NAME", help="Only this judge; repeatable.")
+    ] = None,
+    annotators: Annotated[
+        list[str] | None, typer.Option("--annotator", metavar="NAME", help="Only this annotator; repeatable.")
+    ] = None,
+    dimensions: Dimensions = None,
+    metric: Annotated[
+        str, typer.Option("--alpha", metavar="METRIC", help="interval, ordinal or nominal: how alpha takes scores.")
+    ] = "interval",
+    level: Level = 0.95,
+    store: Store = None,
+    form: Form = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far judges agree with people who annotated the same episodes, and how far people agree with each other.
+
+    Annotations come from sotopia import TABLE.csv and from sotopia annotate.
+    """
+    with needing_the_extra():
+        from sotopia_analysis.agreement import agreement as measured
+        from sotopia_analysis.alpha import read_metric
+        from sotopia_analysis.asking import read_ratings
+        from sotopia_analysis.reports import report_agreements
+        from sotopia_analysis.tables import print_report, read_format
+
+        wanted = read_format(form, as_json=as_json)
+        how = read_metric(metric)
+        ratings = read_ratings(store, annotators, judges)
+        found = measured(ratings, dimensions=dimensions or (), metric=how, level=level)
+        print_report(report_agreements(found), wanted)

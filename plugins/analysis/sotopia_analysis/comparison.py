@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from sotopia_analysis.description import notes_on
-from sotopia_analysis.intervals import Estimate, Numbers, clustered_mean
+from sotopia_analysis.intervals import Estimate, Numbers, clustered_mean, clustered_share
 from sotopia_analysis.pairing import pair
 from sotopia_analysis.permutation import SignFlip, holm, sign_flip_test
 from sotopia_analysis.scores import Scores, column_of
@@ -108,7 +108,6 @@ def _difference(pairs: pl.DataFrame, scores: Scores, name: str, level: float, se
     clusters = there["environment"].rank("dense").cast(pl.Int64).to_numpy()
     away = one - other
     wins, losses = int(np.sum(away > 0)), int(np.sum(away < 0))
-    rate = clustered_mean((np.sign(away) + 1) / 2, clusters, level)
     return Difference(
         dimension=name,
         mean_a=float(one.mean()) if len(one) else None,
@@ -120,7 +119,7 @@ def _difference(pairs: pl.DataFrame, scores: Scores, name: str, level: float, se
         wins=wins,
         ties=len(away) - wins - losses,
         losses=losses,
-        win_rate=_within_0_and_1(rate),
+        win_rate=clustered_share((np.sign(away) + 1) / 2, clusters, level),
         missing=missing.height,
         reasons=_reasons(missing),
     )
@@ -132,12 +131,6 @@ def effect_size(one: Numbers, other: Numbers) -> float | None:
         return None
     spread = math.sqrt((float(one.var(ddof=1)) + float(other.var(ddof=1))) / 2)
     return float((one - other).mean()) / spread if spread > 0 else None
-
-
-def _within_0_and_1(rate: Estimate) -> Estimate:
-    if rate.low is None or rate.high is None:
-        return rate
-    return replace(rate, low=max(0.0, rate.low), high=min(1.0, rate.high))
 
 
 def _reasons(missing: pl.DataFrame) -> dict[str, int]:

@@ -11,7 +11,7 @@ over the clusters' means, and with one observation a cluster the ordinary t inte
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,14 @@ Codes = NDArray[np.int64]
 
 FEW: Final = 10
 """Fewer clusters than this call for a warning: the interval rests on the scenarios being alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The two ends of an interval."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,14 @@ def clustered_mean(values: Numbers, clusters: Codes, level: float = 0.95) -> Est
     freedom = satterthwaite(sizes)
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     return Estimate(mean, mean - reach, mean + reach, error, freedom, n, groups)
+
+
+def clustered_share(values: Numbers, clusters: Codes, level: float = 0.95) -> Estimate:
+    """Estimate the mean of values from 0 to 1, as :func:`clustered_mean` does; the interval ends there too."""
+    found = clustered_mean(values, clusters, level)
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
 def satterthwaite(sizes: Numbers) -> float:

@@ -17,3 +17,4 @@ def sotopia_commands(app: typer.Typer) -> None:
 
     app.command("stats")(commands.stats)
     app.command("compare")(commands.compare)
+    app.command("agreement")(commands.agreement)

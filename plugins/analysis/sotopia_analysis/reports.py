@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sotopia_analysis.agreement import Agreement, Agreements, Measure
 from sotopia_analysis.comparison import Comparison, Difference
 from sotopia_analysis.description import Description, Descriptions
 from sotopia_analysis.intervals import Estimate
@@ -162,3 +163,84 @@ def _pairs(found: Comparison) -> list[str]:
         for reason, count in one.reasons.items():
             missing[f"  missing: {count} x {reason}"] = None
     return [*lines, *missing]
+
+
+def report_agreements(found: Agreements) -> Report:
+    """Lay agreement out: a row for each dimension and each two sides."""
+    per_cent = f"{100 * found.level:g}% interval"
+    columns = (
+        Column("dimension", "dimension"),
+        Column("between", "between"),
+        Column("pairs", "pairs"),
+        Column("missing", "missing"),
+        Column("Pearson", "pearson"),
+        Column(per_cent, "pearson_interval"),
+        Column("Spearman", "spearman"),
+        Column("alpha", "alpha"),
+        Column(f"{per_cent} of alpha", "alpha_interval"),
+        Column("squared error", "squared_error"),
+        Column("exact", "exact"),
+        Column("within 1", "within_one"),
+    )
+    cells = [
+        [
+            one.dimension.replace("_", " "),
+            one.between if one.judge is None else one.between.replace("judge", one.judge),
+            str(one.pairs),
+            str(one.missing),
+            number(one.pearson.value),
+            _between(one.pearson),
+            number(one.spearman.value),
+            number(one.alpha.value),
+            _between(one.alpha),
+            number(one.squared_error.value),
+            number(one.exact.value),
+            number(one.within_one.value),
+        ]
+        for one in found.rows
+    ]
+    asides = [
+        f"{counted(found.annotators, 'annotator')}, {counted(found.episodes, 'episode')}; "
+        f"intervals are clustered by {found.clustered_by}"
+    ]
+    for judge, reasons in found.reasons.items():
+        asides += [f"  missing: {judge}: {count} x {reason}" for reason, count in reasons.items()]
+    return Report(
+        columns=columns,
+        cells=cells,
+        records=[_agreement(one) for one in found.rows],
+        numbers_from=2,
+        notes=found.notes,
+        asides=asides,
+        facts={
+            "level": found.level,
+            "annotators": found.annotators,
+            "episodes": found.episodes,
+            "clustered_by": found.clustered_by,
+            "reasons": {judge: dict(reasons) for judge, reasons in found.reasons.items()},
+        },
+    )
+
+
+def _between(measure: Measure) -> str:
+    ends = measure.interval
+    return interval(ends.low if ends else None, ends.high if ends else None)
+
+
+def _agreement(one: Agreement) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "dimension": one.dimension,
+        "between": one.between,
+        "judge": one.judge,
+        "pairs": one.pairs,
+        "units": one.units,
+        "missing": one.missing,
+    }
+    for name, measure in (("pearson", one.pearson), ("spearman", one.spearman), ("alpha", one.alpha)):
+        ends = measure.interval
+        record |= {name: measure.value, f"{name}_low": ends.low if ends else None}
+        record |= {f"{name}_high": ends.high if ends else None}
+    shares = (("squared_error", one.squared_error), ("exact", one.exact), ("within_one", one.within_one))
+    for name, estimate in shares:
+        record |= {name: estimate.value, **_ends(estimate, f"{name}_")}
+    return record
