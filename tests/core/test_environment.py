@@ -370,3 +370,47 @@ def test_seats_hold_what_their_agent_may_know_and_random_numbers_of_their_own():
     assert len(draws) == 3
     assert environment(seed=3).seats()[0].random(2).random() in draws
     assert environment(seed=4).seats()[0].random(2).random() not in draws
+
+
+async def test_a_message_to_oneself_alone_is_a_note_that_nobody_else_perceives():
+    env = environment(3, After(turns=9))
+    env.reset()
+    step = await env.astep({MIA: speak("remember the oven", MIA)})
+    assert [event.action.argument for event in step.observations[MIA].events] == ["remember the oven"]
+    assert step.observations[LEO].events == step.observations[ZOE].events == ()
+
+
+async def test_a_message_to_several_reaches_each_of_them_with_all_the_names_whatever_stands_twice():
+    env = environment(4, After(turns=9))
+    env.reset()
+    step = await env.astep({MIA: speak("psst", UGO, LEO, UGO)})
+    assert [len(step.observations[name].events) for name in NAMES] == [1, 1, 0, 1]
+    assert step.observations[LEO].events[0].action.to == (UGO, LEO, UGO)
+
+
+async def test_a_message_to_somebody_who_left_is_no_error_and_reaches_those_still_there():
+    env = environment(3, After(turns=9))
+    env.reset()
+    await env.astep({MIA: LEAVE})
+    step = await env.astep({LEO: speak("come back", MIA, ZOE)})
+    assert step.observations[MIA].events == ()
+    assert [event.sender for event in step.observations[ZOE].events] == [LEO]
+
+
+async def test_who_leaves_is_still_sent_what_the_others_did_in_the_same_turn_and_nothing_after():
+    env = environment(3, After(turns=9), ordering=Everyone())
+    env.reset()
+    step = await env.astep({MIA: LEAVE, LEO: speak("wait", MIA), ZOE: speak("bye")})
+    assert [event.action.argument for event in step.observations[MIA].events] == ["", "wait", "bye"]
+    assert not step.observations[MIA].in_turn
+    step = await env.astep({LEO: speak("gone"), ZOE: NOTHING})
+    assert step.observations[MIA].events == ()
+
+
+async def test_all_may_leave_in_one_turn_and_everybody_is_scored_by_name():
+    env = environment(4, After(turns=9), Swapped(), ordering=Everyone())
+    env.reset()
+    step = await env.astep(dict.fromkeys(NAMES, LEAVE))
+    assert env.done
+    assert env.transcript.remaining == ()
+    assert step.rewards == {name: float(seat) for seat, name in enumerate(NAMES)}
