@@ -1,6 +1,6 @@
 """Redis servers for every test that wants one: with modules or plain, one a test process or one of a test's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,14 +18,20 @@ StartRedis = Callable[..., RedisServer]
 
 
 def new_server(
-    folder: Path, *, modules: bool = True, append_only: bool = False, password: str | None = None
+    folder: Path, *, modules: bool | Sequence[Path] = True, append_only: bool = False, password: str | None = None
 ) -> RedisServer:
     """Return a server that is not started yet, in a new folder; the test skips where it is not installed."""
     program = WITH_MODULES if modules else PLAIN
     if not program.exists():
         pytest.skip(f"{program.relative_to(INSTALLED.parent)} is not installed (make .redis-stack/.made)")
     program.chmod(0o755)  # pip keeps no permissions of files that it installs to a folder
-    return RedisServer(program, folder, modules=MODULES if modules else (), append_only=append_only, password=password)
+    return RedisServer(
+        program,
+        folder,
+        modules=MODULES if modules is True else modules or (),
+        append_only=append_only,
+        password=password,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +65,9 @@ def start_redis(tmp_path: Path) -> Iterator[StartRedis]:
     """Starts servers that the test may kill, and ends them: ``start_redis(modules=, append_only=, password=)``."""
     with ExitStack() as stack:
 
-        def start(*, modules: bool = True, append_only: bool = False, password: str | None = None) -> RedisServer:
+        def start(
+            *, modules: bool | Sequence[Path] = True, append_only: bool = False, password: str | None = None
+        ) -> RedisServer:
             folder = tmp_path / f"redis {len(list(tmp_path.glob('redis *')))}"
             return stack.enter_context(new_server(folder, modules=modules, append_only=append_only, password=password))
 

@@ -231,6 +231,14 @@ def _is_list_of_pks(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(i, str) and _ULID.fullmatch(i) for i in value)
 
 
+def record_of(value: object, kind: type[Record], pk: str) -> Record:
+    """Return the record of a kind that a JSON value holds, in any of the spellings that files have, under its pk.
+
+    ``RecordError`` says why that cannot be.
+    """
+    return _record(value, pk, kind, suspect=True)
+
+
 def _record(value: object, key: str | None, kind: type[Record] | None, *, suspect: bool) -> Record:
     """Make a record of what stands in the place of one; ``RecordError`` says why that cannot be."""
     flaw = (first_flaw(value) or (first_flaw(key) if key is not None else None)) if suspect else None

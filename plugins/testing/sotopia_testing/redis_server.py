@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import time
@@ -90,7 +91,7 @@ class RedisServer:
 
     def command(self, line: str) -> str:
         """Send one command without arguments that need quoting; return the first line of the reply."""
-        lines = [line] if self._password is None else [f"AUTH {self._password}", line]
+        lines = [line] if self._password is None else [f"AUTH {json.dumps(self._password)}", line]
         with socket.create_connection((HOST, self.port), self._patience) as connection:
             connection.sendall("".join(f"{one}\r\n" for one in lines).encode())
             with connection.makefile("r", encoding="utf-8", newline="\r\n") as replies:
