@@ -13,13 +13,13 @@ def test_each_offer_is_a_storage_with_a_scheme() -> None:
     for offer in sotopia_storage():
         module, name = offer.split(":")
         classes.append(getattr(import_module(module), name))
-    assert [one.__name__ for one in classes] == ["SQLite", "Memory"]
+    assert [one.__name__ for one in classes] == ["SQLite", "Redis", "Memory"]
     assert all(issubclass(one, Storage) for one in classes)
-    assert [one.schemes for one in classes] == [("sqlite",), ("memory",)]
+    assert [one.schemes for one in classes] == [("sqlite",), ("redis", "rediss"), ("memory",)]
 
 
 def test_offering_does_not_import_what_is_offered() -> None:
-    program = "import sys, sotopia_storage.plugin; print([m for m in sys.modules if 'sqlite' in m or 'memory' in m])"
+    program = "import sys, sotopia_storage.plugin; print([m for m in sys.modules if 'sqlite' in m or 'memory' in m or 'redis' in m])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
 
