@@ -22,6 +22,7 @@ from pydantic import (
     PlainSerializer,
     WithJsonSchema,
 )
+from pydantic.fields import FieldInfo
 
 from sotopia_core.asking import ReplyJournal, ReplyKey, ask
 from sotopia_core.digests import derive_seed, generator
@@ -148,8 +149,13 @@ def model_refs(component: Component) -> dict[str, Model | str]:
     return {
         name: value
         for name, info in type(component).model_fields.items()
-        if _is_marked(info.annotation, info.metadata) and isinstance(value := getattr(component, name), str | Model)
+        if names_a_model(info) and isinstance(value := getattr(component, name), str | Model)
     }
+
+
+def names_a_model(option: FieldInfo) -> bool:
+    """Whether an option of a component is a ``ModelRef``."""
+    return _is_marked(option.annotation, option.metadata)
 
 
 def _is_marked(annotation: object, metadata: Sequence[object] = ()) -> bool:

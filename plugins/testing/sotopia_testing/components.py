@@ -23,8 +23,8 @@ from sotopia_core.digests import digest
 from sotopia_core.interfaces import Component, Model
 from sotopia_core.limits import abandon
 from sotopia_core.registry import Registry
+from sotopia_core.toml_text import table
 from sotopia_testing.casts import with_options
-from sotopia_testing.toml_text import table
 
 R = TypeVar("R")
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, JsonValue
 
 from sotopia_core.evaluation import Dimension, DimensionSet
 from sotopia_core.rubrics import dimensions_from_table
+from sotopia_core.toml_text import table
 from sotopia_testing.components import imported_alone
-from sotopia_testing.toml_text import table
 
 DIGEST: Final = """
 import importlib, sys
