@@ -1,0 +1,250 @@
+"""OpenAICompatible: a model on any server that speaks OpenAI's chat completions, asked directly over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Final
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from pydantic import BaseModel, Field, field_validator
+from yarl import URL
+
+from sotopia_core.errors import ModelAccessError, ModelError
+from sotopia_core.interfaces import OPERATIONAL
+from sotopia_core.models import ChatMessage, Completion, ModelRequest, Usage
+from sotopia_core.structured import instructions_for, json_schema_for, schema_text_for
+from sotopia_models.faults import Fault, retry_after, without_secrets
+from sotopia_models.served import SEED_RANGE, ServedModel, checked_url, key_from, scalar_values, schema_name
+
+LARGEST_RESPONSE: Final = 16 * 2**20
+"""Bytes of a response that are read at most; what is longer is no answer to a question in a conversation."""
+
+KEPT_ALIVE: Final = 30.0
+"""Seconds that a connection without requests stays open."""
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+_sessions: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession]] = WeakKeyDictionary()
+_users: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, set[int]]] = WeakKeyDictionary()
+"""Which instances may have requests open in an event loop: they share one session and its connections."""
+
+
+class OpenAICompatible(ServedModel):
+    """A model on a server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama, LM Studio, a gateway.
+
+    The server is asked directly; no client library stands between. It is sent a key only if ``api_key_env`` names the
+    variable that holds one. A server that refuses schemas is asked in words from then on.
+    """
+
+    base_url: Annotated[str, OPERATIONAL] = Field(
+        description='URL of the server up to "/v1", such as "http://127.0.0.1:8000/v1"; without a key'
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_url(cls, url: str) -> str:
+        return checked_url(url).rstrip("/").removesuffix("/chat/completions")
+
+    def check_access(self) -> None:
+        """Raise ``ModelAccessError`` where ``api_key_env`` names a variable that holds no key."""
+        if self.api_key_env is not None and not os.environ.get(self.api_key_env):
+            raise ModelAccessError(f"{self.label} needs a key: set {self.api_key_env}")
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop, unless another instance is still using them."""
+        loop = asyncio.get_running_loop()
+        users = _users.get(loop, set())
+        users.discard(id(self))
+        if not users and (session := _sessions.pop(loop, None)) is not None:
+            await session.close()
+
+    def _address(self) -> str:
+        return self.base_url
+
+    def _takes_schema(self, request: ModelRequest[Any]) -> bool:
+        return True
+
+    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Completion | Fault:
+        try:
+            async with self._open_session().post(
+                self._url,
+                data=self._body(request, by_schema=by_schema),
+                headers=self._headers(),
+                timeout=self._timeouts,
+            ) as response:
+                content = await _content(response)
+        except TimeoutError as error:
+            return self._fault_of_silence(error)
+        except aiohttp.ClientConnectorCertificateError as error:
+            return self._no_access(f"has a certificate that is not valid: {self._said(error)}")
+        except aiohttp.ClientPayloadError:
+            return self._broken("broke off its answer")
+        except aiohttp.ClientConnectionError as error:
+            reason = f"cannot be reached at {self.base_url}: {self._said(error)}"
+            return Fault(ModelError(f"{self.label} {reason}"), transient=True, of_server=True)
+        except aiohttp.ClientError as error:
+            return self._broken(f"gave an answer that cannot be read: {self._said(error)}")
+        if content is None:
+            return Fault(ModelError(f"{self.label} gave an answer of more than {LARGEST_RESPONSE} bytes"))
+        if response.status == 200:
+            return self._completion(content)
+        return self._fault_of_response(response.status, content, retry_after(response.headers))
+
+    @cached_property
+    def _url(self) -> URL:
+        return URL(f"{self.base_url}/chat/completions")
+
+    @cached_property
+    def _timeouts(self) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=self.timeout, sock_connect=self.connect_timeout, sock_read=self.read_timeout, ceil_threshold=60.0
+        )
+
+    def _headers(self) -> Mapping[str, str]:
+        key = key_from(self.api_key_env)
+        return _JSON if key is None else {**_JSON, "Authorization": f"Bearer {key}"}
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Return the session of the running event loop, which all instances share."""
+        loop = asyncio.get_running_loop()
+        users = _users.get(loop)
+        if users is None:
+            users = _users[loop] = set()
+        users.add(id(self))
+        session = _sessions.get(loop)
+        if session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE)
+            jar = aiohttp.DummyCookieJar()
+            session = _sessions[loop] = aiohttp.ClientSession(connector=connector, cookie_jar=jar)
+        return session
+
+    def _body(self, request: ModelRequest[Any], *, by_schema: bool) -> bytes:
+        """Write the body of a request. By hand, since the messages of a long episode are many."""
+        messages = [_message(message.role, message.content) for message in request.messages]
+        tail = self._options(request.temperature, request.max_tokens)
+        if self.pass_seed:
+            tail += f',"seed":{request.seed % SEED_RANGE}'
+        if request.response_type is not None:
+            if by_schema:
+                tail += _response_format(request.response_type, request.context)
+            else:
+                schema = json_schema_for(request.response_type, request.context)
+                _append_to_last_user_message(messages, request.messages, instructions_for(schema))
+        return f'{{"model":{_encode(self.model)},"messages":[{",".join(messages)}]{tail}}}'.encode()
+
+    def _options(self, temperature: float | None, max_tokens: int | None) -> str:
+        given = {
+            "temperature": self.temperature if temperature is None else temperature,
+            "max_tokens": self.max_tokens if max_tokens is None else max_tokens,
+            "top_p": self.top_p,
+        }
+        return "".join(f',"{name}":{value}' for name, value in given.items() if value is not None)
+
+    def _completion(self, content: bytes) -> Completion | Fault:
+        try:
+            response = json.loads(content)
+            choice = response["choices"][0]
+            text = _text(choice["message"].get("content"))
+            usage = response.get("usage") or {}
+            return Completion(
+                text=scalar_values(text),
+                model=str(response.get("model") or self.model),
+                usage=Usage(
+                    calls=1,
+                    input_tokens=int(usage.get("prompt_tokens") or 0),
+                    output_tokens=int(usage.get("completion_tokens") or 0),
+                    cost=None,
+                ),
+                finish_reason=str(choice.get("finish_reason") or "stop"),
+            )
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return self._broken("sent something else than a chat completion")
+
+    def _fault_of_response(self, status: int, content: bytes, asked_to_wait: float | None) -> Fault:
+        if status == 401:
+            if self.api_key_env is None:
+                return self._no_access("wants a key (401): name the variable that holds it in api_key_env")
+            return self._no_access(f"refused the key (401): set {self.api_key_env} to one that is valid")
+        if 300 <= status < 400:
+            return self._no_access(f"was asked at {self.base_url}, which sends elsewhere ({status}): correct base_url")
+        reason = without_secrets(_error_message(content), self._key_variables)
+        return self._fault_of_status(status, reason, asked_to_wait)
+
+    def _fault_of_silence(self, error: TimeoutError) -> Fault:
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            limit, what = self.connect_timeout, "no connection"
+        elif isinstance(error, aiohttp.SocketTimeoutError):
+            limit, what = self.read_timeout, "no sign of life"
+        else:
+            limit, what = self.timeout, "no answer"
+        return self._too_slow(what, limit)
+
+    @property
+    def _key_variables(self) -> tuple[str, ...]:
+        return () if self.api_key_env is None else (self.api_key_env,)
+
+    def _said(self, error: Exception) -> str:
+        return without_secrets(str(error), self._key_variables) or type(error).__name__
+
+
+_JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes | None:
+    """Read a response to its end; None where it is too long."""
+    if response.content_length is not None and response.content_length <= LARGEST_RESPONSE:
+        return await response.read()
+    read = bytearray()
+    async for part in response.content.iter_any():
+        read += part
+        if len(read) > LARGEST_RESPONSE:
+            response.close()
+            return None
+    return bytes(read)
+
+
+def _message(role: str, content: str) -> str:
+    return f'{{"role":"{role}","content":{_encode(content)}}}'
+
+
+@lru_cache(maxsize=512)
+def _response_format(response_type: type[BaseModel], context: Hashable) -> str:
+    """Return the end of a body that asks for a type."""
+    name, schema = schema_name(response_type), schema_text_for(response_type, context)
+    return (
+        f',"response_format":{{"type":"json_schema","json_schema":{{"name":"{name}","strict":true,"schema":{schema}}}}}'
+    )
+
+
+def _append_to_last_user_message(written: list[str], messages: Sequence[ChatMessage], words: str) -> None:
+    for position in reversed(range(len(messages))):
+        if messages[position].role == "user":
+            written[position] = _message("user", f"{messages[position].content}\n\n{words}")
+            return
+    written.append(_message("user", words))
+
+
+def _text(content: object) -> str:
+    """Return the text of a message: as it is, or of the parts that some servers make of it."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _error_message(content: bytes) -> str:
+    """Return what an error's body says, whatever form the server gives it."""
+    text = content.decode(errors="replace")
+    try:
+        error = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    while isinstance(error, dict):
+        inner = [error[key] for key in ("error", "message", "detail") if error.get(key)]
+        if not inner:
+            return text
+        error = inner[0]
+    return error if isinstance(error, str) else text
