@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -39,6 +41,11 @@ from sotopia_core.wording import explain, location
 StoredDimensions = Callable[[Storage | None, str], type[BaseModel] | None]
 """Finds a dimension set among the records of the run file's own store, or of the store that is meant where it names
 none; None where there is no such set."""
+
+CUSTOM_KEY: Final = "CUSTOM_API_KEY"
+"""The environment variable that may hold the key for models named ``custom/MODEL@URL``."""
+
+_CUSTOM: Final = re.compile(r"custom/(?P<model>.+?)@(?P<url>https?://.+)")
 
 P = TypeVar("P", bound=Component)
 T = TypeVar("T")
@@ -102,7 +109,7 @@ class ModelBook:
     _made: dict[str, Model] = field(default_factory=dict)
 
     def __call__(self, name: str) -> Model:
-        """Return the model: one of ``[models]``, or ``offline``, or the LiteLLM model of an id with a slash."""
+        """Return the model: one of ``[models]``, ``offline``, ``custom/MODEL@URL``, or a LiteLLM id, with a slash."""
         if name not in self._made:
             self._made[name] = self._make(name)
         return self._made[name]
@@ -114,6 +121,8 @@ class ModelBook:
             return model
         if name == "offline":
             return self.registry.component("models", f"{CORE}:Offline", Model)()
+        if name.startswith("custom/"):
+            return self._custom(name)
         if "/" in name:
             return self.registry.component("models", f"{CORE}:LiteLLM", Model).model_validate({"model": name})
         close = nearest(name, [*self.named, "offline"])
@@ -121,6 +130,20 @@ class ModelBook:
             f"model {name!r} is neither in [models] nor an id such as 'openai/gpt-4o'{close}"
             + ("" if close else '; "offline" needs no key')
         )
+
+    def _custom(self, name: str) -> Model:
+        """Make the model of an id as Sotopia writes them for one's own servers: ``custom/MODEL@URL``."""
+        parts = _CUSTOM.fullmatch(name)
+        if parts is None:
+            raise ConfigError(f"model {name!r}: an id such as 'custom/llama-3@http://127.0.0.1:8000/v1' was expected")
+        options = {"model": parts["model"], "base_url": parts["url"]}
+        if os.environ.get(CUSTOM_KEY):
+            options["api_key_env"] = CUSTOM_KEY
+        kind = self.registry.component("models", f"{CORE}:OpenAICompatible", Model)
+        try:
+            return kind.model_validate(options)
+        except ValidationError as error:
+            raise ConfigError(f"model {name.partition('@')[0]}@...: {explain(error, kind)}") from None
 
     @property
     def made(self) -> Mapping[str, Model]:

@@ -75,6 +75,7 @@ class OpenAICompatible(ServedModel):
                 data=self._body(request, by_schema=by_schema),
                 headers=self._headers(),
                 timeout=self._timeouts,
+                allow_redirects=False,
             ) as response:
                 content = await _content(response)
         except TimeoutError as error:
@@ -84,7 +85,8 @@ class OpenAICompatible(ServedModel):
         except aiohttp.ClientPayloadError:
             return self._broken("broke off its answer")
         except aiohttp.ClientConnectionError as error:
-            reason = f"cannot be reached at {self.base_url}: {self._said(error)}"
+            cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            reason = f"cannot be reached at {self.base_url}: {self._said(cause)}"
             return Fault(ModelError(f"{self.label} {reason}"), transient=True, of_server=True)
         except aiohttp.ClientError as error:
             return self._broken(f"gave an answer that cannot be read: {self._said(error)}")
@@ -128,11 +130,12 @@ class OpenAICompatible(ServedModel):
         tail = self._options(request.temperature, request.max_tokens)
         if self.pass_seed:
             tail += f',"seed":{request.seed % SEED_RANGE}'
-        if request.response_type is not None:
+        response_type: type[BaseModel] | None = request.response_type
+        if response_type is not None:
             if by_schema:
-                tail += _response_format(request.response_type, request.context)
+                tail += _response_format(response_type, request.context)
             else:
-                schema = json_schema_for(request.response_type, request.context)
+                schema = json_schema_for(response_type, request.context)
                 _append_to_last_user_message(messages, request.messages, instructions_for(schema))
         return f'{{"model":{_encode(self.model)},"messages":[{",".join(messages)}]{tail}}}'.encode()
 
