@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import demo, episodes, importing, length, startup
+from benchmarks import demo, episodes, importing, length, soak, startup
 from benchmarks.measure import Table, machine
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "length": length.measure,
     "demo": demo.measure,
     "importing": importing.measure,
+    "soak": soak.measure,
 }
 
 

@@ -20,6 +20,7 @@ from sotopia_core.database.stored_dimensions import dimensions_in
 from sotopia_core.engine.run import RunResult, draw_combos, play_run
 from sotopia_core.engine.watchdog import watching
 from sotopia_core.episodes import RunRecord
+from sotopia_core.errors import RunCancelledError
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.interfaces import Storage
 from sotopia_core.lifecycle import Faults
@@ -75,9 +76,8 @@ def play(
         with log_events(events, registry):
             playing = play_run(wiring, combos, opened if keep else None, registry.notifier(faults))
             result = run_to_end(watched(playing, registry))
-    except KeyboardInterrupt:
-        note(f"interrupted: {progress.summary()}{how_to_resume(progress.run, store) if keep else ''}")
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, RunCancelledError) as end:
+        return say_ended(end, progress, store, kept=keep)
     finally:
         if opened is not None:
             opened.close()
@@ -138,6 +138,13 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def say_ended(end: BaseException, progress: Progress, url: str | None, *, kept: bool) -> int:
+    """Say how far a run came that somebody ended, and how to go on with it; returns the exit status."""
+    what = "cancelled" if isinstance(end, RunCancelledError) else "interrupted"
+    note(f"{what}: {progress.summary()}{how_to_resume(progress.run, url) if kept else ''}")
+    return EXIT_INTERRUPTED
 
 
 def how_to_resume(run: RunRecord | None, url: str | None) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sotopia_core.cli.events import log_events
-from sotopia_core.cli.interruption import EXIT_INTERRUPTED, run_to_end
+from sotopia_core.cli.interruption import run_to_end
 from sotopia_core.cli.loading import load_modules
-from sotopia_core.cli.playing import exit_status, how_to_resume, note, report, watched
+from sotopia_core.cli.playing import exit_status, note, report, say_ended, watched
 from sotopia_core.cli.progress import Progress
 from sotopia_core.cli.stores import find_to_read
 from sotopia_core.engine.resuming import find_run, installed_for, restore_run
 from sotopia_core.engine.run import UNFINISHED, Unfinished, resume_run
-from sotopia_core.errors import InputError, nearest
+from sotopia_core.errors import InputError, RunCancelledError, nearest
 from sotopia_core.lifecycle import Faults
 
 
@@ -47,9 +47,8 @@ def go_on(
                 notifier = registry.notifier(faults)
                 resumed = resume_run(record, run.wiring, run.combos, opened, notifier, chosen, say=note)
                 result = run_to_end(watched(resumed, registry))
-        except KeyboardInterrupt:
-            note(f"interrupted: {progress.summary()}{how_to_resume(record, store)}")
-            return EXIT_INTERRUPTED
+        except (KeyboardInterrupt, RunCancelledError) as end:
+            return say_ended(end, progress, store, kept=True)
     report(result, run.combos, storage, store, as_json)
     return exit_status(result, faults)
 

@@ -40,9 +40,11 @@ def this_process() -> RunOwner:
 
 def has_died(owner: RunOwner) -> bool:
     """Whether the process is known to have ended. False where that cannot be known, as on another machine."""
-    if not owner.machine or owner.machine != _machine():
-        return False
-    return _process_start(owner.process) != owner.started
+    return _is_here(owner) and _process_start(owner.process) != owner.started
+
+
+def _is_here(owner: RunOwner) -> bool:
+    return owner.machine != "" and owner.machine == _machine()
 
 
 @cache
@@ -80,11 +82,12 @@ async def take_lease(store: Store, run: str, owner: RunOwner, say: Callable[[str
     told = False
     while not store.acquire_lease(lease_name(run), owner.id, SECONDS):
         holder = _holder(store, run)
-        if holder is not None and has_died(holder) and store.release_lease(lease_name(run), holder.id):
-            continue
+        if holder is not None and has_died(holder):
+            if store.release_lease(lease_name(run), holder.id):
+                continue
+            holder = None  # somebody has it who was killed before the run's record could say so, or who is just asking
         who = str(holder or "another process")
-        here = holder is not None and holder.machine != "" and holder.machine == _machine()
-        if here or _clock() > deadline:
+        if (holder is not None and _is_here(holder)) or _clock() > deadline:
             raise InputError(
                 f"{who} plays the run {run}; wait until it ends, or end it with: sotopia runs cancel {run}"
             )

@@ -172,7 +172,9 @@ class _Run:
         self.writer = StoreWriter(store)
         await take_lease(store, self.record.pk, owner, self.say)
         try:
-            if self.resumed:  # only now does it stay as it is
+            if self.resumed:
+                # Said at once, so that whoever comes after a death of this process knows who held the lease.
+                await self.writer.put(self.record.model_copy(update={"owner": owner}))
                 self.statuses = stored_statuses(store, self.record.pk)
             self.record = self.result.record = self.record.model_copy(
                 update={

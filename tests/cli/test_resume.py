@@ -1,68 +1,10 @@
 """``sotopia resume``: what it goes on with, what it refuses, and what it says."""
 
 import json
-import sqlite3
-import subprocess
 import time
 
-import pytest
-
-from tests.cli.command import COMMAND, environment, sotopia
-
-RUN = """
-[run]
-name = "long"
-trials = {trials}
-concurrency = 4
-[[agents]]
-use = "LLMAgent"
-model = "offline"
-[pool]
-packs = ["starter"]
-[[terminal_evaluators]]
-use = "ReachGoalLLMEvaluator[SotopiaDimensions]"
-model = "offline"
-"""
-
-
-def count(folder, table):
-    with sqlite3.connect(folder / "sotopia.db") as connection:
-        (number,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    connection.close()
-    return number
-
-
-def begin(folder, trials):
-    (folder / "run.toml").write_text(RUN.format(trials=trials), encoding="utf-8")
-    return subprocess.Popen(
-        [*COMMAND, "run", "run.toml"], cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def killed(tmp_path):
-    """A folder in which a run was killed before it was half way through."""
-    run = begin(tmp_path, trials=60)
-    try:
-        until(lambda: (tmp_path / "sotopia.db").exists() and _tables(tmp_path) and count(tmp_path, "journal") > 60)
-    finally:
-        run.kill()
-        run.communicate()
-    return tmp_path
-
-
-def _tables(folder):
-    with sqlite3.connect(folder / "sotopia.db") as connection:
-        found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'journal'").fetchone()
-    connection.close()
-    return found == (1,)
+from tests.cli.command import sotopia
+from tests.cli.long_runs import RUN, begin, count, has_tables, until
 
 
 def test_a_killed_run_goes_on_at_once_and_ends_as_if_it_had_not_been_killed(killed):
@@ -111,7 +53,7 @@ def test_what_cannot_be_resumed_is_said_in_one_line(tmp_path):
 def test_a_run_that_is_being_played_is_not_played_twice(tmp_path):
     run = begin(tmp_path, trials=100_000)
     try:
-        until(lambda: (tmp_path / "sotopia.db").exists() and _tables(tmp_path) and count(tmp_path, "journal") > 20)
+        until(lambda: (tmp_path / "sotopia.db").exists() and has_tables(tmp_path) and count(tmp_path, "journal") > 20)
         done = sotopia("resume", "long", cwd=tmp_path)
         assert done.returncode == 2
         assert f"process {run.pid} on " in done.stderr

@@ -80,6 +80,15 @@ async def test_a_lease_whose_owner_died_here_is_taken_at_once(store):
     await take_lease(store, "r", this_process(), lambda text: pytest.fail(text))
 
 
+@HERE
+async def test_a_lease_whose_owner_died_before_the_record_could_name_it_is_waited_for(store):
+    store.put(record(dead()))
+    store.acquire_lease(lease_name("r"), "unnamed", 0.3)
+    told = []
+    await take_lease(store, "r", this_process(), told.append)
+    assert told == ["another process holds the run r; if it has died, it is free within 0.6 s"]
+
+
 async def test_a_lease_whose_owner_died_elsewhere_is_taken_when_it_expires_and_that_is_said(store):
     store.put(record(elsewhere()))
     store.acquire_lease(lease_name("r"), "other", 0.3)
