@@ -323,11 +323,8 @@ WRONG_MODELS = [
         {**TWO, "agent2": " "},
         'model_dict["agent2"]: expected a model such as "openai/gpt-4o" or "offline", found \' \'',
     ),
-    (
-        {**TWO, "agent2": "redis"},
-        'model_dict["agent2"]: seats over a broker, "redis", are not there yet; name a model, or "human"',
-    ),
     ({**TWO, "env": "human"}, 'model_dict["env"]: "human" takes a seat and does not judge; name a model'),
+    ({**TWO, "env": "redis"}, 'model_dict["env"]: "redis" takes a seat and does not judge; name a model'),
 ]
 
 WRONG_KINDS = {

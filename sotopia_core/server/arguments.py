@@ -34,8 +34,6 @@ def check_model_name(where: str, name: object) -> None:
     """Raise ``ConfigError``, with the place, unless this can be the name of a model."""
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f'{where}: expected a model such as "openai/gpt-4o" or "offline", found {found(name)}')
-    if name == "redis":
-        raise ConfigError(f'{where}: seats over a broker, "redis", are not there yet; name a model, or "human"')
     if is_bare(name) and (close := nearest(name, _RESERVED)):
         raise ConfigError(f"{where}: no model is called {name!r}{close}")
 

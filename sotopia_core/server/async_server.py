@@ -33,6 +33,7 @@ _ORDERINGS: Final[Mapping[str, str]] = {
     "simultaneous": "Simultaneous",
 }
 _JUDGE: Final = "env"
+_PEOPLE: Final[Mapping[str, str]] = {"human": "HumanAgent", "redis": "RedisAgent"}
 
 logger = logging.getLogger("sotopia.server")
 
@@ -67,7 +68,7 @@ async def run_async_server(
 
     ``model_dict`` maps ``"env"`` to the judge's model and ``"agent1"``, ``"agent2"``, ... to those in the seats, two or
     more. Values are LiteLLM ids and ``"offline"``, the rule-based stand-in; for a seat also ``"human"``, a person at
-    this terminal. Without ``"env"`` nobody judges.
+    this terminal, and ``"redis"``, whoever takes the seat over a broker. Without ``"env"`` nobody judges.
 
     ``env_agent_combo_list`` is what to play. Without it ``sampler`` (by default ``UniformSampler()``, one combo) draws
     from the store in use (``sotopia_core.database.use_storage``), or from the starter pack where that holds no
@@ -134,9 +135,10 @@ def _config(models: Mapping[str, str], order: str, omniscient: bool, tag: str, k
         check_model_name(f'model_dict["{key}"]', model)
     judged: list[dict[str, Any]] = []
     if _JUDGE in models:
-        if models[_JUDGE] == "human":
-            raise ConfigError(f'model_dict["{_JUDGE}"]: "human" takes a seat and does not judge; name a model')
-        judged.append({"use": "ReachGoalLLMEvaluator[SotopiaDimensions]", "model": models[_JUDGE]})
+        judge = models[_JUDGE]
+        if judge in _PEOPLE:
+            raise ConfigError(f'model_dict["{_JUDGE}"]: "{judge}" takes a seat and does not judge; name a model')
+        judged.append({"use": "ReachGoalLLMEvaluator[SotopiaDimensions]", "model": judge})
     config = RunConfig.model_validate(
         {
             "run": {
@@ -173,7 +175,7 @@ def _seats(models: object) -> list[str]:
 
 
 def _agent(model: str) -> dict[str, str]:
-    return {"use": "HumanAgent"} if model == "human" else {"use": "LLMAgent", "model": model}
+    return {"use": _PEOPLE[model]} if model in _PEOPLE else {"use": "LLMAgent", "model": model}
 
 
 def _listed(given: object, sampler: Sampler | None, seats: int) -> list[Combo] | None:

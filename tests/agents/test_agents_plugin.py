@@ -11,7 +11,7 @@ from sotopia_core.interfaces import Agent
 def test_every_offer_is_an_agent_class_with_the_name_that_run_files_use():
     offers = [str(offer) for offer in plugin.sotopia_agents()]
     classes = [getattr(import_module(module), name) for module, name in (offer.split(":") for offer in offers)]
-    assert [c.__name__ for c in classes] == ["LLMAgent", "ScriptedAgent", "HumanAgent"]
+    assert [c.__name__ for c in classes] == ["LLMAgent", "ScriptedAgent", "HumanAgent", "RedisAgent"]
     assert all(issubclass(c, Agent) for c in classes)
 
 

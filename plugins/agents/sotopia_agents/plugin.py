@@ -12,4 +12,5 @@ def sotopia_agents() -> list[str]:
         "sotopia_agents.llm:LLMAgent",
         "sotopia_agents.scripted:ScriptedAgent",
         "sotopia_agents.human:HumanAgent",
+        "sotopia_agents.seats.agent:RedisAgent",
     ]
