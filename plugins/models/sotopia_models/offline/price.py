@@ -164,7 +164,9 @@ def act(view: View, bargain: Bargain, random: Random) -> Move:
     heard = view.news
     if mine and not any(line.reading.amount is not None or line.reading.declines for line in heard):
         return _press(view)
-    if len(mine) >= OFFERS or (mine and mine[-1] == bargain.limit):
+    # At its limit it holds out for as long as the other may still come up or down to it.
+    at_the_limit = bool(mine) and mine[-1] == bargain.limit
+    if len(mine) >= OFFERS or (at_the_limit and _most_figures(view) >= OFFERS):
         return Move(phrases.PARTING_NO_DEAL)
     figure = _next(view, bargain, mine, theirs, random)
     stock = _offer_words(view, bargain, mine, theirs, figure)
