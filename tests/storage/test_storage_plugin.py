@@ -19,7 +19,8 @@ def test_each_offer_is_a_storage_with_a_scheme() -> None:
 
 
 def test_offering_does_not_import_what_is_offered() -> None:
-    program = "import sys, sotopia_storage.plugin; print([m for m in sys.modules if 'sqlite' in m or 'memory' in m or 'redis' in m])"
+    stores = "'sqlite' in m or 'memory' in m or 'redis' in m"
+    program = f"import sys, sotopia_storage.plugin; print([m for m in sys.modules if {stores}])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
 
