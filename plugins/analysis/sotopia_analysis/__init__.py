@@ -22,6 +22,8 @@ _HOMES: Final = {
     "correlation": ("correlation_interval", "pearson", "spearman"),
     "intervals": ("Estimate", "Interval", "clustered_mean"),
     "permutation": ("SignFlip", "holm", "sign_flip_test"),
+    "pictures": ("draw_agreement", "draw_distributions", "draw_means", "draw_partners", "save_picture"),
+    "power": ("Components", "achieved_power", "detectable", "pilot", "scenarios_needed", "variance_components"),
     "ratings": ("Ratings", "join_ratings"),
     "reading": ("read_scores", "scores_of"),
     "scores": ("Scores",),

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 @hookimpl
 def sotopia_commands(app: typer.Typer) -> None:
     """Add the commands that analyse."""
-    from sotopia_analysis import commands
+    from sotopia_analysis.commands import analysing, benchmarking, planning
 
-    app.command("stats")(commands.stats)
-    app.command("compare")(commands.compare)
-    app.command("agreement")(commands.agreement)
+    app.command("stats")(analysing.stats)
+    app.command("compare")(analysing.compare)
+    app.command("agreement")(analysing.agreement)
+    app.command("benchmark")(benchmarking.benchmark)
+    app.command("power")(planning.power)
+    app.command("plot")(planning.plot)
