@@ -21,25 +21,34 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "soak": soak.measure,
 }
 
+EXTRA: Final[Mapping[str, Callable[[bool], list[Table]]]] = {"importing-2GB": importing.measure_huge}
+"""What is measured only where it is named, since it takes long."""
+
 
 def main() -> None:
     """Measure, and print tables as they are found, or one JSON object at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speed and memory.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; none: all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"one of {', '.join(BENCHMARKS)}; none: all these; or {', '.join(EXTRA)}",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer repeats and episodes: under 40 s, and rougher")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser.add_argument("--imports", action="store_true", help="also list the modules that are slowest to import")
     asked = parser.parse_args()
-    unknown = [name for name in asked.names if name not in BENCHMARKS]
+    known = {**BENCHMARKS, **EXTRA}
+    unknown = [name for name in asked.names if name not in known]
     if unknown:
-        parser.error(f"no benchmark is called {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+        parser.error(f"no benchmark is called {unknown[0]!r}; there are {', '.join(known)}")
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     facts = machine()
     if not asked.json:
         print(f"$ {command}", *(f"{key}: {value}" for key, value in facts.items()), sep="\n", flush=True)
     began = time.perf_counter()
     tables: list[Table] = []
-    works = [BENCHMARKS[name] for name in asked.names or BENCHMARKS]
+    works = [known[name] for name in asked.names or BENCHMARKS]
     for work in [*works, startup.slowest_imports] if asked.imports else works:
         for table in work(asked.quick):
             tables.append(table)

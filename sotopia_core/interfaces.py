@@ -31,7 +31,7 @@ from sotopia_core.evaluation import DimensionSet, Judgement
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Value
 from sotopia_core.models import ChatMessage, Completion, ModelReply, ModelRequest, Scene
 from sotopia_core.profiles import AgentProfile, Combo, Pool
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 
 T = TypeVar("T", bound=BaseModel)
 R = TypeVar("R", bound=Record)
@@ -508,6 +508,10 @@ class Store(ABC):
     def put_many(self, records: Iterable[Record]) -> int:
         """Store all of the records or, on any error, none of them. Returns how many."""
 
+    def put_written(self, written: Iterable[Written]) -> int:
+        """Do the same with records of which the JSON is there already; a store that keeps JSON need not write it."""
+        return self.put_many(one.record for one in written)
+
     @abstractmethod
     def get(self, kind: type[R], pk: str) -> R:
         """Return the record; ``NotFoundError`` if there is none."""
@@ -563,6 +567,10 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the store; closing twice is harmless."""
+
+    def abandon(self) -> None:
+        """Close the store, and leave no empty one behind where opening it made one and nothing was stored since."""
+        self.close()
 
     def __enter__(self) -> Store:
         return self

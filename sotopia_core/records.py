@@ -65,6 +65,17 @@ class Record(BaseModel):
         return was_there
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record with its JSON, for a store to keep: that of ``model_dump_json``; None where nobody wrote it yet.
+
+    Whoever gives a document vouches for it: the record holds no number that JSON has not.
+    """
+
+    record: Record
+    document: bytes | None = None
+
+
 @dataclass(frozen=True)
 class Query(Generic[R]):
     """Records to be found: ``AgentProfile.find(occupation="Chef").all()``. Nothing is read before it is asked for."""

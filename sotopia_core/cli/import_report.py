@@ -41,8 +41,12 @@ def run_import(paths: Sequence[str], *, kind: str | None, on_error: str, store: 
     files = find_record_files(paths, Path())
     storage = find_storage(Registry.installed(), store)
     choice = _on_error(on_error)
-    with _Display(silent=as_json, keep_first=choice == "stop") as display, storage.open() as opened:
-        report = import_files(files, opened, kind=wanted, on_error=choice, watcher=display)
+    opened = storage.open()
+    try:
+        with _Display(silent=as_json, keep_first=choice == "stop") as display:
+            report = import_files(files, opened, kind=wanted, on_error=choice, watcher=display)
+    finally:
+        opened.abandon()
     if as_json:
         say_json(_document(report, storage.url))
     else:

@@ -16,6 +16,9 @@ from sotopia_core.digests import new_pk
 from sotopia_core.errors import RecordError, one_line
 from sotopia_core.records import Record
 
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+"""Writes as pydantic does, so that what it reads is seen at a glance to be what was written."""
+
 
 def write_jsonl(records: Iterable[Record], path: Path) -> int:
     """Write records to a file, one a line, and return how many; nothing is lost, and any kinds may be mixed.
@@ -93,7 +96,7 @@ def _as_json(record: Record) -> str:
     """Return a record as one line of JSON; ``RecordError`` where JSON cannot hold all of it exactly."""
     try:
         # In its JSON mode pydantic writes nan and infinity as null, which makes something missing out of a number.
-        text = json.dumps(record.model_dump(), ensure_ascii=False, allow_nan=False)
+        text = _COMPACT.encode(record.model_dump())
         text.encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise RecordError(f"{record.kind()} {record.pk!r} cannot be written: {one_line(error)}") from None

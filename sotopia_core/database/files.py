@@ -21,7 +21,7 @@ from sotopia_core.digests import canonical_json, derive_pk, digest
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import RecordError, nearest, one_line
 from sotopia_core.profiles import EnvironmentList
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_core.wording import explain, location, shown, unknown_key
 
 LARGEST_BITS: Final = 63
@@ -59,10 +59,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A record, and the place it was read from."""
+    """A record, the place it was read from, and its JSON where that stands there as stores would write it."""
 
     record: Record
     place: Place
+    document: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ def read_each(path: Path, kind: type[Record] | None = None) -> Iterator[FileReco
     ``RecordError`` for a file that cannot be opened, is empty or is UTF-16.
     """
     for place, value, suspect in _placed(path, kind):
-        if isinstance(value, Record):
-            yield FileRecord(value, place)
+        if isinstance(value, Written):
+            yield FileRecord(value.record, place, value.document)
             continue
         try:
             yield FileRecord(_record(value, place.key, kind, suspect=suspect), place)

@@ -14,7 +14,7 @@ from sotopia_core.database.references import REFERENCES, references_of
 from sotopia_core.digests import digest
 from sotopia_core.errors import NotFoundError, RecordError, StorageError
 from sotopia_core.interfaces import Store
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_core.wording import shown
 
 OnError = Literal["stop", "skip"]
@@ -162,7 +162,7 @@ def import_files(
         with _Ledger() as ledger:
             work = _Import(store, kind, on_error, watcher or Watcher(), ledger)
             try:
-                store.put_many(work.new_records(files))
+                store.put_written(work.new_records(files))
                 work.report.stored = True
                 work.report.missing = list(work.missing_references())
             except _Stopped:
@@ -198,7 +198,7 @@ class _Import:
         self._holds: dict[type[Record], bool] = {}
         self._stopping = False
 
-    def new_records(self, files: Iterable[Path]) -> Iterator[Record]:
+    def new_records(self, files: Iterable[Path]) -> Iterator[Written]:
         """Yield what is to be stored; ``_Stopped`` at the end where nothing is."""
         for number, path in enumerate(files):
             self.report.files.append(FileReport(path))
@@ -207,7 +207,7 @@ class _Import:
                     self._leave_out(number, Problem(entry.place, "refused", entry.reason))
                 elif self._is_new(number, entry) and not self._stopping:
                     self.yielded = entry.place
-                    yield entry.record
+                    yield Written(entry.record, entry.document)
                     self.yielded = None
         self._settle()
         if self._stopping:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from sotopia_core.wording import shown
@@ -19,7 +20,7 @@ DIGITS: Final = 4300
 CUT_OFF: Final = "the JSON ends before it is complete, as if cut off; restore the rest of it"
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_CONTAINERS = (dict, list)
+_SURROGATE = re.compile(r"\\u[dD]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class Decoder:
         """Decode the value that begins at this place; ``JSONDecodeError`` or ``RecursionError`` where there is none."""
         self._met_flaw = False
         value, end = self._json.raw_decode(text, at)
-        surrogate = text.find("\\ud", at, end) >= 0 or text.find("\\uD", at, end) >= 0
-        return Decoded(value, end, suspect=self._met_flaw or surrogate or _is_deep(value))
+        surrogate = _SURROGATE.search(text, at, end)
+        return Decoded(value, end, suspect=self._met_flaw or surrogate is not None or _is_deep(value))
 
     def _flaw(self, reason: str) -> Flaw:
         self._met_flaw = True
@@ -176,16 +177,17 @@ def first_flaw(value: object, path: tuple[str | int, ...] = ()) -> tuple[tuple[s
 
 def _is_deep(value: object) -> bool:
     """Whether objects and lists stand more than ``DEEPEST`` deep in one another."""
-    level = [value]
+    items: Iterable[object] = (value,)
     for _ in range(DEEPEST + 1):
-        level = [
-            item
-            for outer in level
-            for item in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-            if item.__class__ in _CONTAINERS
-        ]
-        if not level:
+        lists: list[Iterable[object]] = []
+        for item in items:
+            if type(item) is list:
+                lists.append(item)
+            elif type(item) is dict:
+                lists.append(item.values())
+        if not lists:
             return False
+        items = chain.from_iterable(lists)
     return True
 
 

@@ -191,6 +191,6 @@ def _numbered(lines: Iterable[tuple[bytes, int]], number: int, offset: int) -> I
     """Yield the lines that are not blank; ``number`` lines and ``offset`` bytes come before them."""
     for raw, size in lines:
         number += 1
-        if raw.strip():
+        if not raw.isspace():
             yield _Line(number, offset, raw, size)
         offset += size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -130,6 +130,11 @@ def recognise(names: Collection[str]) -> type[Record]:
     fits, the kind that most of the names belong to is returned, so that what is missing or misspelt can be named.
     ``RecordError`` where no kind, or more than one, is left.
     """
+    return _recognise(tuple(names))
+
+
+@lru_cache(maxsize=64)  # the records of a file have few different sets of names, or one
+def _recognise(names: tuple[str, ...]) -> type[Record]:
     if GAME.issubset(names):
         return EpisodeLog
     able = [kind for kind in EXPORTED_NAMES if _fits(kind, names)]

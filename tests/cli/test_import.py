@@ -143,6 +143,11 @@ class TestProblems:
         )
         assert stored() == []
 
+    def test_one_that_is_refused_leaves_no_empty_store_behind(self, sotopia, here):
+        write("a.jsonl", ANN, {**BOB, "age": "old"})
+        assert sotopia("import", "a.jsonl")[0] == 2
+        assert [file.name for file in here.iterdir()] == ["a.jsonl"]
+
     def test_several_are_told_line_by_line(self, sotopia):
         write("a.jsonl", ANN, {"first_name": 5}, {"first_name": 6}, {**ANN, "age": 31})
         status, _, err = sotopia("import", "a.jsonl")

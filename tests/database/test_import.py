@@ -202,11 +202,11 @@ class TestOnError:
     def test_what_a_store_refuses_is_named_with_its_place(self, store, write, monkeypatch):
         def refuse(records):
             for record in records:
-                if record.pk == "A2":
+                if record.record.pk == "A2":
                     raise StorageError("AgentProfile 'A2' cannot be stored")
             return 0
 
-        monkeypatch.setattr(store, "put_many", refuse)
+        monkeypatch.setattr(store, "put_written", refuse)
         with pytest.raises(StorageError) as caught:
             import_files([path := write("a.jsonl", ANN, BOB)], store)
         assert str(caught.value) == f"{path}, line 2: AgentProfile 'A2' cannot be stored"
@@ -454,7 +454,7 @@ class TestMemory:
                     drained = sum(1 for _ in found)
                     return drained
 
-                store.put_many = drain
+                store.put_written = drain
                 tracemalloc.start()
                 try:
                     report = import_files([path], store)

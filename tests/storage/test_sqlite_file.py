@@ -70,6 +70,39 @@ def test_a_log_left_by_a_store_that_is_gone_does_no_harm(tmp_path: Path) -> None
         assert pks(store.find(AgentProfile)) == ["new"]
 
 
+def test_an_abandoned_store_leaves_no_empty_file(tmp_path: Path) -> None:
+    store = SQLite(path=tmp_path / "store.db").open()
+    store.abandon()
+    assert contents(tmp_path) == {}
+    store.close()
+
+
+def test_an_abandoned_store_that_holds_something_stays(tmp_path: Path) -> None:
+    storage = SQLite(path=tmp_path / "store.db")
+    store = storage.open()
+    store.put(person("p"))
+    store.abandon()
+    with storage.open() as store:
+        assert pks(store.find(AgentProfile)) == ["p"]
+
+
+def test_an_empty_store_that_was_there_before_stays(tmp_path: Path) -> None:
+    storage = SQLite(path=tmp_path / "store.db")
+    storage.open().close()
+    storage.open().abandon()
+    assert list(contents(tmp_path)) == ["store.db"]
+
+
+def test_an_abandoned_store_that_somebody_else_has_open_stays(tmp_path: Path) -> None:
+    storage = SQLite(path=tmp_path / "store.db")
+    first = storage.open()
+    with storage.open() as second:
+        first.abandon()
+        second.put(person("p"))
+    with storage.open() as store:
+        assert pks(store.find(AgentProfile)) == ["p"]
+
+
 def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "store.db")
     with SQLite(path=tmp_path / "link.db").open() as store:
@@ -133,7 +166,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     with SQLite(path=tmp_path / "store.db").open() as store:
         store.put_many(person(f"p{number}", public_info="x" * 3000) for number in range(50))
     data = (tmp_path / "store.db").read_bytes()
-    (tmp_path / "store.db").write_bytes(data[:200] + b"\xff" * 3000 + data[3200:])
+    (tmp_path / "store.db").write_bytes(data[:100] + b"\xff" * 3000 + data[3100:])
     assert refusal(tmp_path / "store.db").startswith("the file is damaged (")
 
 
@@ -219,7 +252,7 @@ def check(path: Path) -> None:
 @pytest.fixture
 def small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let stores that are opened now grow to 400 KB and no further."""
-    monkeypatch.setattr(sqlite_file, "SETTINGS", (*sqlite_file.SETTINGS, "PRAGMA max_page_count = 100"))
+    monkeypatch.setattr(sqlite_file, "SETTINGS", (*sqlite_file.SETTINGS, "PRAGMA max_page_count = 50"))
 
 
 @pytest.mark.usefixtures("small_disk")
@@ -251,7 +284,7 @@ def test_a_file_that_may_grow_no_further_loses_nothing(tmp_path: Path) -> None:
     program = """
 store = SQLite(path=path).open()
 store.put(person("before", public_info="x"))
-resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 for number in range(1000):
     try:
         store.put(person(f"p{number}", tag="t", public_info=f"{number} " + "x" * 3000))

@@ -15,12 +15,12 @@ from sotopia_storage.json_limits import find_problem
 R = TypeVar("R", bound=Record)
 
 
-def write_record(record: Record) -> str:
+def write_record(record: Record) -> bytes:
     """Return a record as JSON; ``StorageError`` where JSON cannot hold all of it exactly."""
     return _write(record, f"{record.kind()} {record.pk!r}")
 
 
-def read_record(kind: type[R], pk: str, document: str, store: str) -> R:
+def read_record(kind: type[R], pk: str, document: str | bytes, store: str) -> R:
     """Return the record that a document holds; ``StorageError`` where it does not fit its class."""
     try:
         record = kind.model_validate_json(document)
@@ -36,7 +36,7 @@ def read_record(kind: type[R], pk: str, document: str, store: str) -> R:
 
 def write_payload(entry: JournalEntry) -> str:
     """Return a journal entry's payload as JSON; ``StorageError`` where JSON cannot hold all of it exactly."""
-    return _write(entry.payload, f"the journal entry {say_key(entry)}")
+    return _write(entry.payload, f"the journal entry {say_key(entry)}").decode()
 
 
 def read_payload(document: str, what: str) -> dict[str, Any]:
@@ -56,14 +56,14 @@ def say_key(entry: JournalEntry) -> str:
     return f"episode {episode!r}, turn {turn}, seat {seat!r}, purpose {purpose!r}, attempt {attempt}"
 
 
-def _write(value: BaseModel | dict[str, Any], what: str) -> str:
+def _write(value: BaseModel | dict[str, Any], what: str) -> bytes:
     # pydantic writes nan and infinity as null, which would turn a number into a missing one without a word.
     problem = find_problem(value)
     if problem is not None:
         path, reason = problem
         raise StorageError(f"{what} cannot be stored: {'.'.join(reversed(path))} is {reason}")
     try:
-        return value.model_dump_json() if isinstance(value, BaseModel) else to_json(value).decode()
+        return to_json(value, by_alias=False)
     except PydanticSerializationError as error:
         raise StorageError(f"{what} cannot be stored: {one_line(error)}") from None
 

@@ -49,7 +49,8 @@ def _new_look(kind: type) -> Look | None:
 
 
 def _problem_in_model(fields: Sequence[str], value: BaseModel) -> Problem | None:
-    return _first([(name, item) for name in fields if (item := getattr(value, name)) is not None])
+    held = value.__dict__
+    return _first([(name, held[name]) for name in fields if held[name] is not None])
 
 
 def _problem_in_dict(value: dict[Any, Any]) -> Problem | None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
 from sotopia_core.interfaces import BY_PK, JournalEntry, Order, Storage, Store
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import read_payload, read_record, say_key, write_payload, write_record
 from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, values_of, wanted
 from sotopia_storage.leases import lease_times
@@ -48,7 +48,7 @@ class Memory(Storage):
 class _Kept:
     """A record as JSON, so that nobody can change it from outside, and the values that it is found by."""
 
-    document: str
+    document: bytes
     values: Mapping[str, tuple[Scalar, ...]]
 
 
@@ -79,7 +79,14 @@ class MemoryStore(Store):
 
     def put_many(self, records: Iterable[Record]) -> int:
         """Store all of the records or, on any error, none of them. Returns how many."""
-        kept = [(record.kind(), record.pk, _Kept(write_record(record), values_of(record))) for record in records]
+        return self.put_written(map(Written, records))
+
+    def put_written(self, written: Iterable[Written]) -> int:
+        """Do the same with records of which the JSON is there already."""
+        kept = [
+            (one.record.kind(), one.record.pk, _Kept(one.document or write_record(one.record), values_of(one.record)))
+            for one in written
+        ]
         with self._using() as contents:
             for kind, pk, one in kept:
                 contents.records.setdefault(kind, {})[pk] = one

@@ -43,10 +43,13 @@ TABLES: Final = (
 SETTINGS: Final = (
     "PRAGMA synchronous = FULL",
     # Pages of the index are written again and again: fewer, larger checkpoints copy each of them once.
-    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA wal_autocheckpoint = 2000",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -8192",
 )
+
+PAGE_SIZE: Final = 8192
+"""Bytes; SQLite's own 4096 cut an episode into more pages than a write can make up for."""
 
 _NEW: Final = (0, 0, 0)
 
@@ -55,8 +58,8 @@ class Unusable(Exception):
     """Why a file cannot be a store, as the end of a sentence about it."""
 
 
-def open_file(path: Path, name: str, busy_timeout: float) -> sqlite3.Connection:
-    """Return a connection to the store in a file, which is made if it is not there.
+def open_file(path: Path, name: str, busy_timeout: float) -> tuple[sqlite3.Connection, bool]:
+    """Return a connection to the store in a file, which is made if it is not there, and whether it was made.
 
     ``path`` is absolute; ``name`` stands for it in messages; ``busy_timeout`` is in seconds. A file that is not ours
     is left as it was, and one that could not be made whole is removed: then ``StorageError`` says why, in one line.
@@ -65,13 +68,35 @@ def open_file(path: Path, name: str, busy_timeout: float) -> sqlite3.Connection:
         _check_place(path)
         made = _make_empty(path)
         try:
-            return _connect(path, busy_timeout)
+            return _connect(path, busy_timeout), made
         except BaseException:
             if made and path.stat().st_size == 0:
                 path.unlink()
             raise
     except (Unusable, OSError, ValueError, sqlite3.Error) as error:
         raise StorageError(f"cannot open the store {name!r}: {explain(error, busy_timeout)}") from error
+
+
+def unmake(connection: sqlite3.Connection, path: Path) -> None:
+    """Close the connection to a file, and remove the file if it is empty and nobody else has it open."""
+    try:
+        if _is_empty(connection):
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            # SQLite gives up the log, and locks the file, only for the last who has it open.
+            connection.execute("PRAGMA journal_mode = DELETE")
+            if _is_empty(connection):
+                path.unlink()
+    except sqlite3.OperationalError as error:
+        if _code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+    finally:
+        connection.close()
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for (table,) in tables)  # noqa: S608
 
 
 def _check_place(path: Path) -> None:
@@ -140,6 +165,7 @@ def _identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     with transaction(connection, "BEGIN IMMEDIATE"):
         # Another process may have made them in the meantime.
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

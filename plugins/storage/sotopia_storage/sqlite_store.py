@@ -15,11 +15,11 @@ from typing import Any, Final, TypeVar
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
 from sotopia_core.interfaces import BY_PK, JournalEntry, Order, Store
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import read_payload, read_record, say_key, write_payload
 from sotopia_storage.fields import Scalar, check_page, wanted
 from sotopia_storage.leases import lease_times
-from sotopia_storage.sqlite_file import explain, open_file, transaction
+from sotopia_storage.sqlite_file import explain, open_file, transaction, unmake
 from sotopia_storage.staging import Row, Staging, row_of, shape_of
 
 R = TypeVar("R", bound=Record)
@@ -63,7 +63,8 @@ class SQLiteStore(Store):
         self._name = name
         self._busy_timeout = busy_timeout
         self._lock = Lock()
-        self._connection: sqlite3.Connection | None = open_file(path, name, busy_timeout)
+        self._connection: sqlite3.Connection | None
+        self._connection, self._made = open_file(path, name, busy_timeout)
         self._file = self._identify()
 
     def _identify(self) -> tuple[int, int] | None:
@@ -100,9 +101,13 @@ class SQLiteStore(Store):
 
         Nothing is locked while ``records`` is being read, however long that takes, and it may use this store.
         """
+        return self.put_written(map(Written, records))
+
+    def put_written(self, written: Iterable[Written]) -> int:
+        """Do the same with records of which the JSON is there already."""
         with Staging() as staging:
-            for record in records:
-                staging.add(record)
+            for one in written:
+                staging.add(one)
             with self._writing() as connection:
                 connection.executemany("INSERT OR IGNORE INTO shapes VALUES (?, ?, ?)", staging.shapes)
                 for batch in staging.batches():
@@ -220,7 +225,7 @@ class SQLiteStore(Store):
                 return False
             connection.execute("INSERT OR IGNORE INTO shapes VALUES (?, ?, ?)", shape_of(kind))
             # The documents stay as they are, so that whoever stored them can still read them.
-            rows = [(row_of(read_record(kind, pk, document, self._name)), document) for pk, document in old]
+            rows = [(row_of(Written(read_record(kind, pk, document, self._name))), document) for pk, document in old]
             _write_rows(connection, [replace(row, document=document) for row, document in rows])
             return True
 
@@ -292,11 +297,19 @@ class SQLiteStore(Store):
                 self._connection.close()
                 self._connection = None
 
+    def abandon(self) -> None:
+        """Close the store, and remove the file if opening it made it and it is still empty, for others too."""
+        if self._made:
+            with self._using() as connection:
+                self._connection = None
+                unmake(connection, self._path)
+        self.close()
+
 
 def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
     last = {(row.kind, row.pk): row for row in rows}
     connection.executemany(
-        "INSERT INTO documents (document, kind, pk, shape) VALUES (?, ?, ?, ?) "
+        "INSERT INTO documents (document, kind, pk, shape) VALUES (CAST(? AS TEXT), ?, ?, ?) "
         "ON CONFLICT (kind, pk) DO UPDATE SET shape = excluded.shape, document = excluded.document",
         ((row.document, row.kind, row.pk, row.shape) for row in last.values()),
     )

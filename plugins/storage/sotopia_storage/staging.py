@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ from typing import IO, Final, NamedTuple, Self
 
 from sotopia_core.digests import digest
 from sotopia_core.errors import StorageError
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import write_record
 from sotopia_storage.fields import Scalar, searchable, values_of
 
 MEMORY: Final = 32 * 2**20
-"""Characters of documents that are held in memory before they go to a temporary file."""
+"""Bytes of documents that are held in memory before they go to a temporary file."""
 
 BATCH: Final = 512
 """Rows that are handed on together."""
@@ -42,16 +43,17 @@ def shape_of(kind: type[Record]) -> Shape:
 class Row:
     """A record as it is stored: its document, and the (field, item number, value) triples that it is found by."""
 
-    document: str
+    document: str | bytes
     kind: str
     pk: str
     shape: str
     entries: list[tuple[str, int, Scalar]]
 
 
-def row_of(record: Record) -> Row:
+def row_of(written: Written) -> Row:
     """Prepare a record; ``StorageError`` where a store could not keep it exactly."""
-    document = write_record(record)
+    record = written.record
+    document = written.document or write_record(record)
     entries = [
         (field, item, value)
         for field, values in values_of(record).items()
@@ -72,12 +74,12 @@ class Staging:
         self.count = 0
         self._rows: list[Row] = []
         self._size = 0
-        self._spilled: IO[str] | None = None
+        self._spilled: IO[bytes] | None = None
 
-    def add(self, record: Record) -> None:
+    def add(self, written: Written) -> None:
         """Prepare a record and keep it; ``StorageError`` where a store could not keep it exactly."""
-        row = row_of(record)
-        self.shapes.add(shape_of(type(record)))
+        row = row_of(written)
+        self.shapes.add(shape_of(type(written.record)))
         self._rows.append(row)
         self.count += 1
         self._size += len(row.document)
@@ -87,11 +89,10 @@ class Staging:
     def _spill(self) -> None:
         try:
             if self._spilled is None:
-                self._spilled = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 (__exit__)
-            # A document has no line break: JSON escapes those in its texts, and it was written without indentation.
+                self._spilled = tempfile.TemporaryFile()  # noqa: SIM115 (__exit__)
             for row in self._rows:
-                others = json.dumps([row.kind, row.pk, row.shape, row.entries])
-                self._spilled.write(f"{others}\n{row.document}\n")
+                parts = (row.document, row.kind, row.pk, row.shape, row.entries)  # quicker than all of a dataclass
+                pickle.dump(parts, self._spilled, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
             folder = tempfile.gettempdir()
             raise StorageError(f"cannot set records aside in the folder {folder!r}: {error.strerror}") from error
@@ -107,10 +108,8 @@ class Staging:
     def _read_spilled(self) -> Iterator[Row]:
         if self._spilled is not None:
             self._spilled.seek(0)
-            for line in self._spilled:
-                kind, pk, shape, entries = json.loads(line)
-                document = next(self._spilled).removesuffix("\n")
-                yield Row(document, kind, pk, shape, [(field, item, value) for field, item, value in entries])
+            for _ in range(self.count - len(self._rows)):
+                yield Row(*pickle.load(self._spilled))  # noqa: S301 (the file has no name: nobody else can write it)
 
     def __enter__(self) -> Self:
         return self

@@ -29,7 +29,7 @@ from sotopia_core.profiles import (
     RelationshipProfile,
     RelationshipType,
 )
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 
 R = TypeVar("R", bound=Record)
 
@@ -372,6 +372,14 @@ class StorageContract:
         assert store.count(AgentProfile) == 2
         assert store.count(AgentProfile, {"tag": "a"}) == 0
         assert store.count(AgentProfile, {"moral_values": "x"}) == 0
+
+    def test_records_whose_json_is_there_already_are_kept_as_any_others(self, store: Store) -> None:
+        one = person("p1", tag="t\u00e9\U0001f600", moral_values=("x",))
+        written = [Written(one, one.model_dump_json().encode()), Written(person("p2", tag="other"))]
+        assert store.put_written(iter(written)) == 2
+        assert store.get(AgentProfile, "p1") == one
+        assert pks(store.find(AgentProfile, {"tag": one.tag, "moral_values": "x"})) == ["p1"]
+        assert pks(store.find(AgentProfile, {"tag": "other"})) == ["p2"]
 
     def test_when_the_source_fails_nothing_is_stored(self, store: Store) -> None:
         store.put(person("p0", tag="before"))

@@ -85,7 +85,7 @@ def pk_in(key: str, prefix: str) -> str:
 
 def write(record: Record) -> bytes:
     """Return what Redis is to hold of a record, as JSON; ``StorageError`` where JSON cannot hold all of it."""
-    return write_entry(record, write_record(record))
+    return write_entry(record, write_record(record).decode())
 
 
 def write_entry(record: Record, document: str) -> bytes:
