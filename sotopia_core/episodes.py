@@ -116,6 +116,14 @@ class EpisodeLog(Record):
         )
 
 
+def cast_of(episode: EpisodeLog) -> tuple[str, ...]:
+    """Return the agents' names in the order of their seats, also for imported episodes that give none."""
+    if episode.agent_names:
+        return episode.agent_names
+    named = [end for turn in episode.messages for sender, receiver, _ in turn for end in (receiver, sender)]
+    return tuple(dict.fromkeys(name for name in named if name != ENVIRONMENT))
+
+
 def _messages_of(turn: Turn, names: Sequence[str]) -> tuple[SimpleMessage, ...]:
     seen = [(ENVIRONMENT, name, o.to_natural_language()) for name, o in turn.observations.items()]
     if not turn.actions:

@@ -20,6 +20,7 @@ OWNERS_MARKS: Final = ("extra_info", "clarification_hint", "strategy_hint")
 _TOKEN = re.compile(
     rf"""<(?P<close>/)?(?:(?P<owners>{"|".join(OWNERS_MARKS)})|(?P<p>p)(?P<attributes>(?:\s[^<>]*)?))\s*>"""
 )
+_LIKE_A_MARK = re.compile(r"(</?[a-z_]+[^<>]*>)")
 _VIEWER = re.compile(r"""\s*viewer\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')\s*""")
 _SEAT = re.compile(r"agent_(\d{1,4})")
 
@@ -41,6 +42,11 @@ def resolve(text: str, viewer: Viewer, owner: int | None = None) -> str:
     are open to everyone in a scenario and to the owner alone in a goal.
     """
     return "".join(_read(_parse(text)[0], viewer, owner))
+
+
+def apart(text: str) -> str:
+    """Return the text with line breaks around what looks like a mark, so that passages do not run together."""
+    return _LIKE_A_MARK.sub(r"\n\1\n", text)
 
 
 def problems(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sotopia_core.cli import config, exporting, importing, init, lint, listing, plugins, resume, run, runs, show
+from sotopia_core.cli import audit, config, exporting, importing, init, lint, listing, plugins, resume, run, runs, show
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.terminal import visible_line
 
@@ -33,6 +33,7 @@ app.command("run")(run.run)
 app.command("resume")(resume.resume)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
+app.command("audit")(audit.audit)
 app.command("import")(importing.import_)
 app.command("export")(exporting.export)
 app.command("init")(init.init)

@@ -23,8 +23,8 @@ def show(
     from sotopia_core.cli.records import find_record, render_record
     from sotopia_core.cli.rows import Names
     from sotopia_core.cli.stores import open_to_read
-    from sotopia_core.cli.transcript import cast_of, render_episode, render_view, view_document
-    from sotopia_core.episodes import EpisodeLog
+    from sotopia_core.cli.transcript import render_episode, render_view, view_document
+    from sotopia_core.episodes import EpisodeLog, cast_of
 
     opened, url = open_to_read(store)
     with opened:

@@ -10,21 +10,13 @@ from rich.cells import cell_len
 
 from sotopia_core.agreement import Agreement, agreements
 from sotopia_core.cli.layout import GAP, columns, facts, heading, paragraph, stacked, text_width
-from sotopia_core.episodes import EpisodeLog, SimpleMessage, Turn
+from sotopia_core.episodes import EpisodeLog, SimpleMessage, Turn, cast_of
 from sotopia_core.evaluation import OVERALL, Scored
 from sotopia_core.messages import ENVIRONMENT, NO_ACTION, Background, Event, describe_profile
 from sotopia_core.models import Usage
 
 MISSING: Final = "–"
 """Stands where a score is missing."""
-
-
-def cast_of(episode: EpisodeLog) -> tuple[str, ...]:
-    """Return the agents' names in the order of their seats, also for imported episodes that give none."""
-    if episode.agent_names:
-        return episode.agent_names
-    named = [end for turn in episode.messages for sender, receiver, _ in turn for end in (receiver, sender)]
-    return tuple(dict.fromkeys(name for name in named if name != ENVIRONMENT))
 
 
 def seats_of(episode: EpisodeLog) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Final
 
-from sotopia_core.marks import Viewer, resolve
+from sotopia_core.marks import Viewer, apart, resolve
 
 LONGEST: Final = 300
 """Words that a sentence has at most; a longer one is taken for several."""
@@ -22,7 +22,6 @@ THIRD_PERSON: Final = frozenset({"they", "them", "their", "theirs", "he", "him",
 _UNTELLING: Final = THIRD_PERSON | {"you", "your", "yours", "a", "an", "the", "this", "that", "these", "those"}
 _WORD = re.compile(r"\w+(?:[.,'’]\w+)*")
 _END = re.compile(r"(?<=[.!?;])\s+|\n+")
-_MARK = re.compile(r"(</?[a-z_]+[^<>]*>)")
 _LEAD = re.compile(r"\s*(?:extra information|(?:\w+ )?hint)\s*:", re.IGNORECASE)
 
 
@@ -94,7 +93,7 @@ def sentences_for(viewer: Viewer, text: str, owner: int | None = None) -> tuple[
 
     ``viewer`` and ``owner`` are as in ``marks.resolve``.
     """
-    return sentences(resolve(_MARK.sub(r"\n\1\n", text), viewer, owner))
+    return sentences(resolve(apart(text), viewer, owner))
 
 
 def echo(sentence: Sentence, other: Sentence) -> Echo | None:
