@@ -9,11 +9,11 @@ from typing import Final
 
 from sotopia_core.annotations import AnnotationForEpisode, Annotator
 from sotopia_core.cli.layout import heading
-from sotopia_core.cli.transcript import cast_of, render_episode
+from sotopia_core.cli.transcript import render_episode
 from sotopia_core.config import LoadedConfig
 from sotopia_core.database.stored_dimensions import find_dimension_set
 from sotopia_core.digests import derive_pk, digest
-from sotopia_core.episodes import EpisodeLog, RewardEntry, RunRecord, reward_entries
+from sotopia_core.episodes import EpisodeLog, RewardEntry, RunRecord, cast_of, reward_entries
 from sotopia_core.errors import InputError, NotFoundError
 from sotopia_core.evaluation import Dimension, DimensionSet, Evaluation, Score, Scored, aggregate
 from sotopia_core.interfaces import JournalEntry, Store
