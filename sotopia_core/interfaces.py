@@ -494,6 +494,14 @@ class Order:
 BY_PK: Final = Order()
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check of a store found: ``damage``, where something stored is lost or wrong, or else a risk."""
+
+    text: str
+    damage: bool = True
+
+
 class Store(ABC):
     """An open store. Synchronous, safe to use from several threads, and durable when a call returns.
 
@@ -557,6 +565,26 @@ class Store(ABC):
     @abstractmethod
     def drop_journals(self, episodes: Iterable[str]) -> int:
         """Delete the journals of these episodes and nothing else. Returns how many entries there were."""
+
+    @abstractmethod
+    def journals(self) -> dict[str, int]:
+        """Return the episodes that have a journal, sorted, and how many entries each has."""
+
+    @abstractmethod
+    def contents(self) -> dict[str, int]:
+        """Return the kinds that there are records of, sorted, and how many of each."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, str]:
+        """Return what is to be known of the store beyond its contents, such as size and durability, by name."""
+
+    @abstractmethod
+    def check(self, kinds: Iterable[type[Record]]) -> Iterator[Finding]:
+        """Yield everything that is wrong with the store, reading all of it.
+
+        Records of classes other than ``kinds`` are counted and not read. It may be written meanwhile; what is being
+        written may then be reported though nothing is wrong with it.
+        """
 
     @abstractmethod
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:

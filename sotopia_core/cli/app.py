@@ -12,7 +12,21 @@ from typing import Annotated, Final
 
 import typer
 
-from sotopia_core.cli import audit, config, exporting, importing, init, lint, listing, plugins, resume, run, runs, show
+from sotopia_core.cli import (
+    audit,
+    config,
+    exporting,
+    importing,
+    init,
+    lint,
+    listing,
+    plugins,
+    resume,
+    run,
+    runs,
+    show,
+    store,
+)
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.terminal import visible_line
 
@@ -39,6 +53,7 @@ app.command("export")(exporting.export)
 app.command("init")(init.init)
 app.command("lint")(lint.lint)
 app.add_typer(runs.app, name="runs")
+app.add_typer(store.app, name="store")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
 

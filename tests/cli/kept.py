@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner, Result
 
-from sotopia_core.cli import config, init, listing, plugins, show
+from sotopia_core.cli import config, init, listing, plugins, show, store
 from sotopia_core.database.locate import find_storage
 from sotopia_core.episodes import EpisodeLog, Provenance, RunRecord, Turn, reward_entries
 from sotopia_core.evaluation import Evaluation, Judgement, Score, Scored, Unscored, aggregate
@@ -36,6 +36,7 @@ def ask(*arguments: object) -> Result:
     app.command("list")(listing.list_)
     app.command("show")(show.show)
     app.command("init")(init.init)
+    app.add_typer(store.app, name="store")
     app.add_typer(plugins.app, name="plugins")
     app.add_typer(config.app, name="config")
     return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)

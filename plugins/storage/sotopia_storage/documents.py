@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from sotopia_core.errors import StorageError, one_line
-from sotopia_core.interfaces import JournalEntry
+from sotopia_core.interfaces import Finding, JournalEntry
 from sotopia_core.records import Record
 from sotopia_storage.json_limits import find_problem
 
@@ -54,6 +54,12 @@ def say_key(entry: JournalEntry) -> str:
     """Name a journal entry for messages."""
     episode, turn, seat, purpose, attempt = entry.key
     return f"episode {episode!r}, turn {turn}, seat {seat!r}, purpose {purpose!r}, attempt {attempt}"
+
+
+def not_read(kind: str, count: int) -> Finding:
+    """Say that a check did not look into records whose class it does not know."""
+    records = "1 record is" if count == 1 else f"{count:,} records are"
+    return Finding(f"{records} of the class {kind}, which nothing that is installed knows, and not read", damage=False)
 
 
 def _write(value: BaseModel | dict[str, Any], what: str) -> bytes:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
-from sotopia_core.interfaces import BY_PK, JournalEntry, Order, Storage, Store
+from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Storage, Store
 from sotopia_core.records import Record, Written
-from sotopia_storage.documents import read_payload, read_record, say_key, write_payload, write_record
+from sotopia_storage.documents import not_read, read_payload, read_record, say_key, write_payload, write_record
 from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, values_of, wanted
 from sotopia_storage.leases import lease_times
 
@@ -183,6 +183,36 @@ class MemoryStore(Store):
         """Delete the journals of these episodes and nothing else. Returns how many entries there were."""
         with self._using() as contents:
             return sum(len(contents.journals.pop(episode, {})) for episode in episodes)
+
+    def journals(self) -> dict[str, int]:
+        """Return the episodes that have a journal, sorted, and how many entries each has."""
+        with self._using() as contents:
+            return {episode: len(journal) for episode, journal in sorted(contents.journals.items())}
+
+    def contents(self) -> dict[str, int]:
+        """Return the kinds that there are records of, sorted, and how many of each."""
+        with self._using() as contents:
+            return {kind: len(records) for kind, records in sorted(contents.records.items()) if records}
+
+    def describe(self) -> dict[str, str]:
+        """Say that nothing lasts."""
+        with self._using():
+            return {"durability": "none: everything is gone when the store is closed"}
+
+    def check(self, kinds: Iterable[type[Record]]) -> Iterator[Finding]:
+        """Yield what no longer fits its class."""
+        known = {kind.kind(): kind for kind in kinds}
+        with self._using() as contents:
+            everything = {kind: dict(records) for kind, records in contents.records.items()}
+        for kind, records in sorted(everything.items()):
+            if kind not in known:
+                yield not_read(kind, len(records))
+                continue
+            for pk, kept in sorted(records.items()):
+                try:
+                    read_record(known[kind], pk, kept.document, URL)
+                except StorageError as error:
+                    yield Finding(str(error))
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or extend a lease. Returns False while another owner's has not expired."""

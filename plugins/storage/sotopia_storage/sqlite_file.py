@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sotopia_core.errors import StorageError, one_line
+from sotopia_storage.file_systems import network_file_system, read_mounts
 
 APPLICATION_ID: Final = 0x536F746F
 """Marks the file as ours: "Soto" in ASCII, where ``file`` and other programs look for it."""
@@ -107,6 +108,12 @@ def _check_place(path: Path) -> None:
     if not path.parent.is_dir():
         problem = "is not a folder" if path.parent.exists() else "does not exist; make it first"
         raise Unusable(f"the folder {str(path.parent)!r} {problem}")
+    network = network_file_system(path, read_mounts())
+    if network is not None:
+        raise Unusable(
+            f"it is on a network disk ({network}), where SQLite's locks cannot be trusted and records get lost; "
+            "name a file on a disk of this machine, or use a Redis server: redis://host:6379"
+        )
     if path.exists() and not path.is_file():
         raise Unusable("it is no regular file")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):

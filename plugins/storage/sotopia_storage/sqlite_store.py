@@ -14,11 +14,12 @@ from typing import Any, Final, TypeVar
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
-from sotopia_core.interfaces import BY_PK, JournalEntry, Order, Store
+from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_core.records import Record, Written
 from sotopia_storage.documents import read_payload, read_record, say_key, write_payload
 from sotopia_storage.fields import Scalar, check_page, wanted
 from sotopia_storage.leases import lease_times
+from sotopia_storage.sqlite_check import check_file, describe_file
 from sotopia_storage.sqlite_file import explain, open_file, transaction, unmake
 from sotopia_storage.staging import Row, Staging, row_of, shape_of
 
@@ -268,6 +269,27 @@ class SQLiteStore(Store):
         keys = [(episode,) for episode in episodes]
         with self._writing() as connection:
             return connection.executemany("DELETE FROM journal WHERE episode = ?", keys).rowcount if keys else 0
+
+    def journals(self) -> dict[str, int]:
+        """Return the episodes that have a journal, sorted, and how many entries each has."""
+        with self._using() as connection:
+            rows = connection.execute("SELECT episode, count(*) FROM journal GROUP BY episode ORDER BY episode")
+            return dict(rows.fetchall())
+
+    def contents(self) -> dict[str, int]:
+        """Return the kinds that there are records of, sorted, and how many of each."""
+        with self._using() as connection:
+            rows = connection.execute("SELECT kind, count(*) FROM documents GROUP BY kind ORDER BY kind")
+            return dict(rows.fetchall())
+
+    def describe(self) -> dict[str, str]:
+        """Return the size of the file and how it is kept."""
+        with self._using() as connection:
+            return describe_file(connection)
+
+    def check(self, kinds: Iterable[type[Record]]) -> Iterator[Finding]:
+        """Yield everything that is wrong with the file, its documents, their index entries and the journals."""
+        yield from check_file(self._using, kinds, self._name)
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or extend a lease. Returns False while another owner's has not expired."""

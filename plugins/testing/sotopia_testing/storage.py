@@ -707,6 +707,52 @@ class StorageContract:
         assert store.read_journal("e") == [entry(payload={"n": won.index(True)})]
         assert [len(store.read_journal(f"own {number}")) == 1 for number in range(8)] == won
 
+    # Contents
+
+    def test_what_a_store_contains_is_told_by_kind(self, store: Store) -> None:
+        assert store.contents() == store.journals() == {}
+        store.put_many([person("a"), person("b"), episode("e"), Note(pk="n")])
+        store.append_journal([entry("f"), entry("e"), entry("e", attempt=1)])
+        store.delete(AgentProfile, "a")
+        store.delete(EpisodeLog, "never")
+        assert list(store.contents().items()) == [("AgentProfile", 1), ("EpisodeLog", 1), ("Note", 1)]
+        assert list(store.journals().items()) == [("e", 2), ("f", 1)]
+        store.drop_journals(["e"])
+        assert store.delete(Note, "n")
+        assert store.contents() == {"AgentProfile": 1, "EpisodeLog": 1}
+        assert store.journals() == {"f": 1}
+
+    def test_a_store_says_how_durable_it_is(self, store: Store) -> None:
+        assert store.describe()["durability"]
+
+    def test_a_check_finds_no_damage_in_what_was_stored_in_every_way(self, store: Store) -> None:
+        store.put_many(person(text, tag=text, moral_values=(text, "")) for text in ALIKE if text)
+        store.put_many([played_episode("e"), OldNote(pk="old", value=1), Note(pk="new", values=(1, 1.0, None, "x"))])
+        store.put(person("a", tag="again"))
+        store.delete(AgentProfile, "Ann")
+        store.append_journal([entry("e"), entry("unstored")])
+        assert [found.text for found in store.check([AgentProfile, EpisodeLog, Note]) if found.damage] == []
+        assert store.find(Note, {"extra": None, "value": 1}) == [Note(pk="old", value=1)]
+        assert [found.text for found in store.check([AgentProfile, EpisodeLog, Note]) if found.damage] == []
+
+    def test_a_check_names_a_record_that_no_longer_fits_its_class(self, store: Store) -> None:
+        class Narrow(Record):
+            value: int
+
+            @classmethod
+            def kind(cls) -> str:
+                return Note.kind()
+
+        store.put(Note(pk="the pk", value="text"))
+        (found,) = (found for found in store.check([Narrow]) if found.damage)
+        assert "Note 'the pk'" in found.text
+        assert "value" in found.text
+
+    def test_a_check_tells_of_records_whose_class_it_was_not_given(self, store: Store) -> None:
+        store.put_many([person("p"), Note(pk="n"), Note(pk="m")])
+        texts = [found.text for found in store.check([AgentProfile])]
+        assert "2 records are of the class Note, which nothing that is installed knows, and not read" in texts
+
     # Leases
 
     def test_a_lease_has_one_owner(self, store: Store) -> None:
@@ -815,6 +861,10 @@ class StorageContract:
             lambda store: store.pks(AgentProfile),
             lambda store: store.append_journal([entry()]),
             lambda store: store.read_journal("e"),
+            lambda store: list(store.check([])),
+            lambda store: store.describe(),
+            lambda store: store.contents(),
+            lambda store: store.journals(),
             lambda store: store.drop_journals(["e"]),
             lambda store: store.acquire_lease("run", "me", 1.0),
             lambda store: store.release_lease("run", "me"),
@@ -830,6 +880,10 @@ class StorageContract:
             "pks",
             "append_journal",
             "read_journal",
+            "check",
+            "describe",
+            "contents",
+            "journals",
             "drop_journals",
             "acquire_lease",
             "release_lease",

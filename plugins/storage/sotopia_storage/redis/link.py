@@ -103,11 +103,11 @@ class Server:
         """Run a script in one step on the server and return its answer."""
         return self.ask("EVAL", script, len(keys), *keys, *arguments)
 
-    def scan(self, pattern: str) -> Iterator[str]:
-        """Yield the keys of all JSON documents that fit a pattern, some perhaps twice."""
+    def scan(self, pattern: str, kind: str = "ReJSON-RL") -> Iterator[str]:
+        """Yield the keys of all JSON documents, or of another kind, that fit a pattern, some perhaps twice."""
         cursor = "0"
         while True:
-            cursor, keys = self.ask("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED, "TYPE", "ReJSON-RL")
+            cursor, keys = self.ask("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED, "TYPE", kind)
             yield from keys
             if str(cursor) == "0":
                 return

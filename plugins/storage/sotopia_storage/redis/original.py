@@ -49,10 +49,17 @@ class OriginalRecords:
         """Whether any document of that kind was there."""
         return kind.kind() in self.prefixes
 
+    def pks(self, kind: str) -> list[str]:
+        """Return the primary keys of all documents of a kind, sorted."""
+        return list(self._keys(kind))
+
     def keys(self, kind: type[Record]) -> dict[str, str]:
         """Return the key of each document of a kind, by primary key, sorted."""
+        return self._keys(kind.kind())
+
+    def _keys(self, kind: str) -> dict[str, str]:
         found: dict[str, str] = {}
-        for prefix in sorted(self.prefixes.get(kind.kind(), ())):
+        for prefix in sorted(self.prefixes.get(kind, ())):
             escaped = re.sub(r"([*?\[\]\\])", r"\\\1", prefix)
             for key in self._server.scan(f"{escaped}*"):
                 found.setdefault(key.removeprefix(prefix), key)

@@ -72,6 +72,12 @@ class Journals:
         if found:
             raise JournalError(f"the journal in {self._server.name} already has {say_key(entries[found - 1])}")
 
+    def sizes(self) -> dict[str, int]:
+        """Return the episodes that have a journal, sorted, and how many entries each has."""
+        episodes = sorted(self._server.ask("SMEMBERS", self.all))
+        counts = self._server.ask_all((("HLEN", self.key(episode)) for episode in episodes), at_once=False)
+        return dict(zip(episodes, counts, strict=True))
+
     def dropping(self, episode: str) -> list[tuple[str, ...]]:
         """Return the commands that delete an episode's journal."""
         return [("DEL", self.key(episode)), ("SREM", self.all, episode)]

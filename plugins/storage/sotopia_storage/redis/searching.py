@@ -89,6 +89,11 @@ class Indexes:
             raise
         return dict(zip(reply[::2], reply[1::2], strict=False))
 
+    def kinds(self) -> set[str]:
+        """Return the kinds that records were ever stored of."""
+        prefix = shapes_key(self._namespace, "")
+        return {key.removeprefix(prefix) for key in self._server.scan(f"{prefix}*", "hash")}
+
     def shapes(self, kind: type[Record]) -> dict[str, str]:
         """Return in which shapes records of a kind were stored, and for each the fields that it was indexed by."""
         found: dict[str, str] = self._server.ask("HGETALL", shapes_key(self._namespace, kind.kind()))

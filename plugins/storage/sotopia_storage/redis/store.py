@@ -14,13 +14,14 @@ from pydantic_core import from_json
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import NotFoundError, StorageError
-from sotopia_core.interfaces import BY_PK, JournalEntry, Order, Store
+from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_core.records import Record
 from sotopia_storage.documents import read_record
 from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, wanted
 from sotopia_storage.redis.batches import Batches, shapes_key
+from sotopia_storage.redis.checking import Checker, describe_server
 from sotopia_storage.redis.link import Server, Word
-from sotopia_storage.redis.models import key_of, write_entry
+from sotopia_storage.redis.models import key_of, pk_in, write_entry
 from sotopia_storage.redis.original import OriginalRecords
 from sotopia_storage.redis.scripts import Journals, Leases
 from sotopia_storage.redis.searching import Indexes
@@ -249,6 +250,36 @@ class RedisStore(Store):
             commands += self._journals.dropping(episode)
         with self._using():
             return sum(self._server.ask_all(commands, at_once=True)[: len(names)]) if names else 0
+
+    def journals(self) -> dict[str, int]:
+        """Return the episodes that have a journal, sorted, and how many entries each has."""
+        with self._using():
+            return self._journals.sizes()
+
+    def contents(self) -> dict[str, int]:
+        """Return the kinds that there are records of, sorted, and how many of each."""
+        with self._using():
+            names = sorted({*self._indexes.kinds(), *self._original.prefixes})
+            counts = {name: len({*self._own_pks(name), *self._original.pks(name)}) for name in names}
+        return {name: count for name, count in counts.items() if count}
+
+    def _own_pks(self, kind: str) -> Iterator[str]:
+        prefix = f"{self._namespace}:{kind}:"
+        return (pk_in(key, prefix) for key in self._server.scan(f"{prefix}*"))
+
+    def describe(self) -> dict[str, str]:
+        """Return the server's version and memory, and what it keeps when it dies."""
+        with self._using():
+            return describe_server(self._server)
+
+    def check(self, kinds: Iterable[type[Record]]) -> Iterator[Finding]:
+        """Yield everything that is wrong with the documents, their terms, the indexes and the journals.
+
+        What the server's settings put at risk is among it.
+        """
+        checker = Checker(self._server, self._namespace, self._indexes, self._original, self._journals)
+        with self._using():
+            yield from checker.findings(kinds)
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or extend a lease. Returns False while another owner's has not expired."""
