@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from sotopia_core.interfaces import JournalEntry, Store
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 
 R = TypeVar("R", bound=Record)
 
@@ -109,7 +109,7 @@ def copy_store(
 def _copy_kind(source: Store, target: Store, kind: type[R], total: int, overwrite: bool, watcher: Watcher) -> KindCopy:
     report = KindCopy(kind.kind())
     digest = _Digest()
-    batch: list[Record] = []
+    batch: list[Written] = []
     size = 0
     for record, other in _side_by_side(source.iterate(kind), target.iterate(kind)):
         document = record.model_dump_json()
@@ -120,14 +120,14 @@ def _copy_kind(source: Store, target: Store, kind: type[R], total: int, overwrit
         elif other is not None and not overwrite:
             report.conflict(record.pk)
         else:
-            batch.append(record)
+            batch.append(Written(record, document.encode()))
             size += len(document)
             if len(batch) >= BATCH or size >= BYTES:
-                report.copied += target.put_many(batch)
+                report.copied += target.put_written(batch)
                 batch, size = [], 0
         watcher("copying", kind.kind(), report.found, total)
     if batch:
-        report.copied += target.put_many(batch)
+        report.copied += target.put_written(batch)
     report.digest = digest.text()
     report.verified = _digest_of(source, target, kind, report.found, watcher) == report.digest
     return report

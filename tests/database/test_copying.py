@@ -12,7 +12,7 @@ from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import StorageError
 from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.memory import Memory, MemoryStore
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.storage import ALIKE, Note, entry, episode, person, played_episode
@@ -104,11 +104,11 @@ class Interrupted(MemoryStore):
 
     batches = 0
 
-    def put_many(self, records: Iterable[Record]) -> int:
+    def put_written(self, written: Iterable[Written]) -> int:
         self.batches += 1
         if self.batches == 3:
             raise StorageError("the cable was pulled")
-        return super().put_many(records)
+        return super().put_written(written)
 
 
 def test_an_interrupted_copy_goes_on_where_it_was(source: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +126,9 @@ def test_an_interrupted_copy_goes_on_where_it_was(source: Store, monkeypatch: py
 class Forgetful(MemoryStore):
     """A store that says it stored everything, and loses the last record of each batch."""
 
-    def put_many(self, records: Iterable[Record]) -> int:
-        kept = list(records)
-        super().put_many(kept[:-1])
+    def put_written(self, written: Iterable[Written]) -> int:
+        kept = list(written)
+        super().put_written(kept[:-1])
         return len(kept)
 
 

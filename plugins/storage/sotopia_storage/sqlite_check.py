@@ -10,7 +10,7 @@ from typing import Final
 
 from sotopia_core.errors import StorageError
 from sotopia_core.interfaces import Finding
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import not_read, read_payload, read_record
 from sotopia_storage.staging import row_of, shape_of
 
@@ -85,7 +85,7 @@ def _check_documents(
                 yield Finding(f"{kind} {pk!r} in {name} says not by which fields it is found")
                 continue
             try:
-                expected = row_of(read_record(known[kind], pk, document, name)).entries
+                expected = row_of(Written(read_record(known[kind], pk, document, name))).entries
             except StorageError as error:
                 yield Finding(str(error))
                 continue

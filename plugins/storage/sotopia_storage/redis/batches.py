@@ -8,7 +8,7 @@ import redis
 
 from sotopia_core.digests import new_pk
 from sotopia_core.errors import StorageError
-from sotopia_core.records import Record
+from sotopia_core.records import Written
 from sotopia_storage.redis.link import Server, Word
 from sotopia_storage.redis.models import key_of, write
 from sotopia_storage.staging import Shape, shape_of
@@ -60,9 +60,10 @@ class Batches:
         self._aside = f"{namespace}:aside:{new_pk()}"
         self._set_aside = 0
 
-    def add(self, record: Record) -> None:
+    def add(self, written: Written) -> None:
         """Prepare a record; ``StorageError`` where it cannot be kept exactly."""
-        entry = write(record)
+        entry = write(written)
+        record = written.record
         self._shapes.add(shape_of(type(record)))
         self._waiting.append((key_of(self._namespace, type(record), record.pk), entry))
         self.count += 1

@@ -12,10 +12,10 @@ from pydantic_core import from_json
 
 from sotopia_core.errors import StorageError
 from sotopia_core.interfaces import Finding
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import not_read, read_record
 from sotopia_storage.redis.link import Server
-from sotopia_storage.redis.models import FOUND, key_of, pk_in, write_entry
+from sotopia_storage.redis.models import FOUND, key_of, pk_in, write
 from sotopia_storage.redis.original import OriginalRecords
 from sotopia_storage.redis.scripts import Journals
 from sotopia_storage.redis.searching import Indexes
@@ -131,7 +131,7 @@ class Checker:
         try:
             entry = from_json(text)
             record = read_record(kind, pk, entry["document"], self._server.name)
-            expected = from_json(write_entry(record, entry["document"]))
+            expected = from_json(write(Written(record, entry["document"].encode())))
             shape, found, order = entry["shape"], entry[FOUND], entry["order"]
         except StorageError as error:
             yield Finding(str(error))

@@ -12,7 +12,7 @@ from pydantic import create_model
 from pydantic_core import to_json
 from redis_om import EmbeddedJsonModel, Field, JsonModel  # type: ignore[import-untyped]
 
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import write_record
 from sotopia_storage.fields import searchable, values_of
 from sotopia_storage.redis.terms import hexadecimal, term
@@ -83,19 +83,19 @@ def pk_in(key: str, prefix: str) -> str:
     return unquote(key.removeprefix(prefix), errors="strict")
 
 
-def write(record: Record) -> bytes:
-    """Return what Redis is to hold of a record, as JSON; ``StorageError`` where JSON cannot hold all of it."""
-    return write_entry(record, write_record(record).decode())
+def write(written: Written) -> bytes:
+    """Return what Redis is to hold of a record, as JSON; ``StorageError`` where JSON cannot hold all of it.
 
-
-def write_entry(record: Record, document: str) -> bytes:
-    """Return the same with a document that is there already, however the record was read from it."""
+    The document is kept as it is given, also where it was written by another version of the class.
+    """
+    record = written.record
+    document = write_record(record) if written.document is None else written.document
     found = {field: [term(value) for value in values] for field, values in values_of(record).items() if field != "pk"}
     return to_json(
         {
             "order": hexadecimal(record.pk),
             "shape": shape_of(type(record)).digest,
-            "document": document,
+            "document": document.decode(),
             FOUND: found,
         }
     )

@@ -15,13 +15,13 @@ from pydantic_core import from_json
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import NotFoundError, StorageError
 from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Store
-from sotopia_core.records import Record
+from sotopia_core.records import Record, Written
 from sotopia_storage.documents import read_record
 from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, wanted
 from sotopia_storage.redis.batches import Batches, shapes_key
 from sotopia_storage.redis.checking import Checker, describe_server
 from sotopia_storage.redis.link import Server, Word
-from sotopia_storage.redis.models import key_of, pk_in, write_entry
+from sotopia_storage.redis.models import key_of, pk_in, write
 from sotopia_storage.redis.original import OriginalRecords
 from sotopia_storage.redis.scripts import Journals, Leases
 from sotopia_storage.redis.searching import Indexes
@@ -74,15 +74,19 @@ class RedisStore(Store):
         self.put_many((record,))
 
     def put_many(self, records: Iterable[Record]) -> int:
-        """Store all of the records or, on any error, none of them. Returns how many.
+        """Store all of the records or, on any error, none of them. Returns how many."""
+        return self.put_written(map(Written, records))
 
-        Nothing is held up while ``records`` is being read, however long that takes, and it may use this store.
+    def put_written(self, written: Iterable[Written]) -> int:
+        """Do the same with records of which the JSON is there already.
+
+        Nothing is held up while ``written`` is being read, however long that takes, and it may use this store.
         """
         with Batches(self._server, self._namespace) as batches:
-            for record in records:
+            for one in written:
                 with self._using():
-                    self._indexes.make(type(record))
-                    batches.add(record)
+                    self._indexes.make(type(one.record))
+                    batches.add(one)
             with self._using():
                 batches.commit()
         return batches.count
@@ -227,8 +231,9 @@ class RedisStore(Store):
         for pk, key, text in zip(pks, keys, self._server.ask("JSON.MGET", *keys, ".document"), strict=True):
             if text is not None:
                 document = from_json(text)
+                record = read_record(kind, pk, document, self._server.name)
                 # The document stays as it is, so that whoever stored it can still read it.
-                entry = write_entry(read_record(kind, pk, document, self._server.name), document)
+                entry = write(Written(record, document.encode()))
                 shapes = shapes_key(self._namespace, shape.kind)
                 self._server.run(EXCHANGE, [key, shapes], [text, entry, shape.digest, shape.fields])
 
