@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -50,9 +51,10 @@ model = "loopback"
 
 @dataclass(frozen=True)
 class Plan:
-    """One run, and how it is treated: killed ``kills`` times, each at a random moment of its first ``within`` seconds.
+    """One run, and how it is treated: killed ``kills`` times, the first time as it runs, then as it is resumed.
 
-    The first kill hits the run itself, the others its resumption.
+    Each kill comes at a random moment of ``within`` seconds: one in four counts from the start of the process, so that
+    it also hits the beginnings, the others from its first question.
     """
 
     ordering: str
@@ -60,7 +62,7 @@ class Plan:
     episodes: int = 150
     concurrency: int = 15
     turns: int = 6
-    within: tuple[float, float] = (0.4, 1.8)
+    within: float = 1.5
     seed: int = 0
 
 
@@ -68,7 +70,8 @@ class Plan:
 class Outcome:
     """What a run came to that was killed and gone on with until it was complete.
 
-    ``in_flight`` holds for each kill how many questions the server had that the journal had no answer to.
+    ``in_flight`` holds for each kill how many questions the server had got since the kill before that the journal got
+    no answer to.
     """
 
     kills: int = 0
@@ -118,7 +121,7 @@ def measure(quick: bool) -> list[Table]:
     rows.append(("all", *sums))
     method = (
         "sotopia run against a chat server, killed with SIGKILL at a random moment; sotopia resume, killed likewise;\n"
-        "and so on; then resumed to its end. In flight: questions that the server had at a kill, and the journal not."
+        "and so on; then resumed to its end. In flight: questions of a process that the journal had no answer to at its end."
     )
     columns = (
         "run",
@@ -149,11 +152,16 @@ def soak(plan: Plan, folder: Path) -> Outcome:
         )
         (folder / "run.toml").write_text(text, encoding="utf-8")
         command = ["run", "run.toml"]
+        asked = answered = 0
         while outcome.kills < plan.kills:
-            if _ended_before(command, folder, moments.uniform(*plan.within)):
+            if _ended_before(
+                command, folder, moments.uniform(0, plan.within), server if moments.random() < 0.75 else None
+            ):
                 break
+            asked, before = server.count(), asked
+            answered, known = _answers(folder), answered
             outcome.kills += 1
-            outcome.in_flight.append(len(_seeds(server)) - _answers(folder))
+            outcome.in_flight.append((asked - before) - (answered - known))
             if (folder / "sotopia.db").exists() and _documents(folder, "DrawnCombos"):
                 command = ["resume", "soak"]
         done = subprocess.run(
@@ -175,12 +183,20 @@ def _sotopia(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "sotopia_core.cli.app", *arguments, "--load", str(MODEL)]
 
 
-def _ended_before(arguments: Sequence[str], folder: Path, seconds: float) -> bool:
-    """Begin a command and kill it after so many seconds; returns whether it ended by itself before."""
+def _ended_before(arguments: Sequence[str], folder: Path, seconds: float, first: ChatServer | None) -> bool:
+    """Begin a command and kill it after so many seconds; returns whether it ended by itself before.
+
+    The seconds count from its ``first`` question to a server, or from its start.
+    """
     silent = subprocess.DEVNULL
     with subprocess.Popen(
         _sotopia(arguments), cwd=folder, stdin=silent, stdout=silent, stderr=subprocess.PIPE
     ) as process:
+        already = first.count() if first is not None else 0
+        deadline = time.monotonic() + SECONDS_A_COMMAND
+        while first is not None and first.count() == already and process.poll() is None:
+            assert time.monotonic() < deadline, f"{arguments[0]} asks nothing"
+            time.sleep(0.01)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

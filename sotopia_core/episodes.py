@@ -145,6 +145,28 @@ def reward_entries(names: Sequence[str], outcome: Mapping[str, Reward]) -> tuple
     return tuple(entries)
 
 
+class Rescoring(Record):
+    """What other judges made of a stored episode, beside the scores that it has.
+
+    Its pk derives from the episode and from the evaluators with their options, prompts and dimensions, so judging again
+    with the same ones replaces it. ``run`` and ``tag`` are the episode's. Of ``provenance``, the fingerprint is that of
+    the evaluators.
+    """
+
+    episode: str
+    run: str | None = None
+    tag: str = ""
+    judge: str = Field(default="", description="The judge's model")
+    status: Literal["scored", "unscored"]
+    evaluations: tuple[Evaluation, ...]
+    outcome: dict[str, Reward]
+    rewards: tuple[RewardEntry, ...]
+    rewards_prompt: str = ""
+    usage: dict[str, Usage] = Field(default_factory=dict, description="By evaluator")
+    provenance: Provenance
+    judged_at: str = Field(description="ISO 8601, UTC")
+
+
 class RunOwner(Value):
     """The process that plays a run, under an ``id`` of its own.
 

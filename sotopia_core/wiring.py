@@ -204,9 +204,20 @@ class Wiring:
             *((f"agents.{seat}", blueprint.sample) for seat, blueprint in enumerate(self.seating.blueprints)),
             ("ordering", self.ordering),
             *((f"response_evaluators.{i}", evaluator) for i, evaluator in enumerate(self.response_evaluators)),
-            *((f"terminal_evaluators.{i}", evaluator) for i, evaluator in enumerate(self.terminal_evaluators)),
         ]
-        return {f"{type(one).__name__} ({where})": digest(self._identity(one)) for where, one in placed}
+        return {
+            **{f"{type(one).__name__} ({where})": digest(self._identity(one)) for where, one in placed},
+            **self.judges(),
+        }
+
+    def judges(self) -> dict[str, str]:
+        """Return such a digest of each terminal evaluator, with its dimensions."""
+        return {
+            f"{type(one).__name__} (terminal_evaluators.{i})": digest(
+                self._identity(one) | {"dimensions": one.dimensions.digest}
+            )
+            for i, one in enumerate(self.terminal_evaluators)
+        }
 
     def _identity(self, component: Component) -> dict[str, Any]:
         """Name a component, its options and its prompts; a model stands for itself, whatever the run file calls it."""
@@ -237,12 +248,15 @@ class Wiring:
         return tuple(evaluator.dimensions for evaluator in self.terminal_evaluators)
 
 
-def wire(loaded: LoadedConfig, registry: Registry, stored: StoredDimensions | None = None) -> Wiring:
+def wire(
+    loaded: LoadedConfig, registry: Registry, stored: StoredDimensions | None = None, *, access: bool = True
+) -> Wiring:
     """Look up and validate every component of a run file; ``InputError``, with file and key, where one does not fit.
 
-    A dimension set that neither the run file nor a plugin has is looked for with ``stored``.
+    A dimension set that neither the run file nor a plugin has is looked for with ``stored``. ``access`` says whether
+    models are asked if they can be reached at all; where everything is recalled, none need be.
     """
-    return _Wirer(loaded, registry, stored).wire()
+    return _Wirer(loaded, registry, stored, access).wire()
 
 
 @dataclass
@@ -250,6 +264,7 @@ class _Wirer:
     loaded: LoadedConfig
     registry: Registry
     stored: StoredDimensions | None = None
+    access: bool = True
 
     def wire(self) -> Wiring:
         config = self.loaded.config
@@ -296,7 +311,7 @@ class _Wirer:
         return tuple(table.model_copy(update={"use": f"{CORE}:{table.use}"}) for table in tables)
 
     def _find_models(self, wiring: Wiring) -> None:
-        """Find every model that a component names, and ask it whether it can be reached at all."""
+        """Find every model that a component names, and ask it whether it can be reached at all, where that matters."""
         users: list[tuple[Key, Component]] = [
             *((("agents", seat), b.sample) for seat, b in enumerate(wiring.seating.blueprints)),
             *((("response_evaluators", i), e) for i, e in enumerate(wiring.response_evaluators)),
@@ -305,7 +320,8 @@ class _Wirer:
         for key, component in users:
             for option, ref in model_refs(component).items():
                 model = self._guard((*key, option), lambda r=ref: r if isinstance(r, Model) else wiring.models(r))  # type: ignore[misc]
-                self._guard((*key, option), model.check_access)
+                if self.access:
+                    self._guard((*key, option), model.check_access)
 
     def _dimension_set(self, name: str, table: Mapping[str, Any]) -> type[BaseModel]:
         def find(other: str) -> DimensionSet:

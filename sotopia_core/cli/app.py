@@ -21,6 +21,8 @@ from sotopia_core.cli import (
     lint,
     listing,
     plugins,
+    replay,
+    rescore,
     resume,
     run,
     runs,
@@ -45,6 +47,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("resume")(resume.resume)
+app.command("replay")(replay.replay)
+app.command("rescore")(rescore.rescore)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("audit")(audit.audit)

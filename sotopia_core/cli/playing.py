@@ -18,6 +18,7 @@ from sotopia_core.database.locate import find_storage
 from sotopia_core.database.pool import find_pool
 from sotopia_core.database.stored_dimensions import dimensions_in
 from sotopia_core.engine.run import RunResult, draw_combos, play_run
+from sotopia_core.engine.tally import Tally
 from sotopia_core.engine.watchdog import watching
 from sotopia_core.episodes import RunRecord
 from sotopia_core.errors import RunCancelledError
@@ -173,7 +174,7 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
         say(render_episode(result.only, scenario=combos[0].environment.label, reasoning=False))
         say()
     else:
-        _say_scores(result)
+        say_scores(result.tally)
     for reason, times in result.tally.reasons.most_common(REASONS_SHOWN):
         say(f"{times} x {reason}", stderr=True)
     say(_summary(result))
@@ -190,9 +191,8 @@ def _summary(result: RunResult) -> str:
     return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {calls} model calls"
 
 
-def _say_scores(result: RunResult) -> None:
+def say_scores(tally: Tally) -> None:
     """Print a row a model and a column a dimension: the mean, with how many scores are missing where some are."""
-    tally = result.tally
     if not tally.dimensions:
         say("no terminal evaluators: the episodes are unjudged")
         return

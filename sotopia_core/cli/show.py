@@ -23,8 +23,8 @@ def show(
     from sotopia_core.cli.records import find_record, render_record
     from sotopia_core.cli.rows import Names
     from sotopia_core.cli.stores import open_to_read
-    from sotopia_core.cli.transcript import render_episode, render_view, view_document
-    from sotopia_core.episodes import EpisodeLog, cast_of
+    from sotopia_core.cli.transcript import render_episode, render_rescoring, render_view, view_document
+    from sotopia_core.episodes import EpisodeLog, Rescoring, cast_of
 
     opened, url = open_to_read(store)
     with opened:
@@ -41,6 +41,8 @@ def show(
                 say(render_view(record, agent, width=text_width()))
             else:
                 say(render_episode(record, scenario=names.scenario(record.environment)))
+                for rescoring in opened.find(Rescoring, {"episode": record.pk}):
+                    say(f"\n{render_rescoring(record, rescoring)}")
         elif agent is not None:
             raise InputError(f"--as {agent}: {pk} is no episode but of the kind {record.kind()}")
         elif as_json:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from sotopia_core.agreement import Agreement, agreements
 from sotopia_core.cli.layout import GAP, columns, facts, heading, paragraph, stacked, text_width
-from sotopia_core.episodes import EpisodeLog, SimpleMessage, Turn, cast_of
+from sotopia_core.episodes import EpisodeLog, Rescoring, SimpleMessage, Turn, cast_of
 from sotopia_core.evaluation import OVERALL, Scored
 from sotopia_core.messages import ENVIRONMENT, NO_ACTION, Background, Event, describe_profile
 from sotopia_core.models import Usage
@@ -67,6 +67,16 @@ def render_episode(episode: EpisodeLog, *, scenario: str = "", reasoning: bool =
             *(f"{heading(title)}\n{text}" for title, text in sections if text),
         ]
     )
+
+
+def render_rescoring(episode: EpisodeLog, rescoring: Rescoring, *, width: int | None = None) -> str:
+    """Return the scores that other judges gave an episode, under who they are and when they gave them."""
+    room = text_width() if width is None else width
+    judges = ", ".join(dict.fromkeys(one.model or one.evaluator for one in rescoring.evaluations))
+    judged = episode.model_copy(update={"outcome": rescoring.outcome, "evaluations": rescoring.evaluations})
+    sets = ", ".join(dict.fromkeys(one.dimension_set for one in rescoring.evaluations))
+    title = f"{sets} by {judges}, {moment(rescoring.judged_at)[:16]} UTC"
+    return f"{heading(title)}\n{render_scores(judged, width=room)}"
 
 
 def render_view(episode: EpisodeLog, name: str, *, width: int | None = None) -> str:

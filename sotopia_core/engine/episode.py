@@ -88,13 +88,17 @@ class Stage:
         return digest([self.identities[seats], combo.model_dump(mode="json", exclude={"pk"})])
 
 
-async def play_episode(task: Task, stage: Stage) -> EpisodeLog:
+async def play_episode(task: Task, stage: Stage, journal: EpisodeJournal | None = None) -> EpisodeLog:
     """Play one episode and return its record: scored, unscored, unjudged, or failed with its cause.
+
+    Without a ``journal`` its own is used, as far as there is one.
 
     Raises only what no other episode of the run would survive either: ``ModelAccessError``, ``InputError`` (a template
     that changed on the way, a store that does not keep the journal), and cancellation.
     """
-    return await _Playing(task, stage, await stage.journal(task.pk(stage.run.pk))).play()
+    if journal is None:
+        journal = await stage.journal(task.pk(stage.run.pk))
+    return await _Playing(task, stage, journal).play()
 
 
 async def judge_episode(task: Task, stage: Stage, stored: EpisodeLog) -> EpisodeLog:

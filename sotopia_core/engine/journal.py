@@ -46,6 +46,8 @@ class EpisodeJournal(ReplyJournal):
         self._episode = episode
         self._writer = writer
         self._replies: dict[ReplyKey, Completion] = {}
+        self._questions: dict[ReplyKey, str] = {}
+        """The digest of the question that each reply answers."""
         self._actions: dict[tuple[int, str], AgentAction] = {}
         self._asked: set[tuple[int, str]] = set()
         """(turn, role) of those that got a reply."""
@@ -78,6 +80,14 @@ class EpisodeJournal(ReplyJournal):
         payload[ASKED] = digest_of(request)
         await self._append((key.turn, key.role, key.purpose), payload, key.attempt)
 
+    def was_asked(self, key: ReplyKey, request: ModelRequest[Any]) -> bool:
+        """Whether the reply under a key answers this very question."""
+        return self._questions.get(key) == digest_of(request)
+
+    def has_asked(self, turn: int, role: str) -> bool:
+        """Whether a role has a reply in a turn, and so need not be told what it did."""
+        return (turn, role) in self._asked
+
     def unused(self) -> Iterator[tuple[str, Completion]]:
         """Yield roles and completions that nobody recalled, since the actions that they led to were at hand."""
         return ((key.role, completion) for key, completion in self._replies.items())
@@ -92,7 +102,7 @@ class EpisodeJournal(ReplyJournal):
             return  # the environment refuses it
         payload = action.model_dump(mode="json", exclude_defaults=True)
         written = self._append((turn, agent, ACTION), payload)
-        if (turn, agent) not in self._asked:
+        if not self.has_asked(turn, agent):
             await written
 
     async def give_up(self, turn: int, role: str, cause: str) -> None:
@@ -135,8 +145,9 @@ class EpisodeJournal(ReplyJournal):
                     self._actions[entry.turn, entry.seat] = AgentAction.model_validate(entry.payload)
                 case purpose:
                     said = {name: value for name, value in entry.payload.items() if name != ASKED}
-                    completion = _COMPLETION.validate_python(said)
-                    self._replies[ReplyKey(entry.turn, entry.seat, purpose, number)] = completion
+                    key = ReplyKey(entry.turn, entry.seat, purpose, number)
+                    self._replies[key] = _COMPLETION.validate_python(said)
+                    self._questions[key] = str(entry.payload.get(ASKED, ""))
                     self._asked.add((entry.turn, entry.seat))
         except ValidationError as error:
             raise StorageError(

@@ -16,7 +16,7 @@ from sotopia_core.errors import InputError, NotFoundError, nearest
 from sotopia_core.interfaces import Storage, Store
 from sotopia_core.profiles import Combo
 from sotopia_core.registry import Registry
-from sotopia_core.wiring import Wiring, wire
+from sotopia_core.wiring import StoredDimensions, Wiring, wire
 
 CHANGES_SHOWN: Final = 3
 
@@ -84,12 +84,17 @@ def restore_run(store: Store, record: RunRecord, registry: Registry) -> StoredRu
     """
     combos = drawn_combos(store, record)
     loaded = LoadedConfig.restored(record.config, record.origins)
+    return StoredRun(record, wire(loaded, registry, stored_dimensions_of(store)), combos)
 
-    def stored_dimensions(storage: Storage | None, name: str) -> type[BaseModel] | None:
+
+def stored_dimensions_of(store: Store) -> StoredDimensions:
+    """Return what finds a dimension set that is kept as records, in an open store."""
+
+    def find(storage: Storage | None, name: str) -> type[BaseModel] | None:
         found = find_dimension_set(store, name)
         return None if found is None else found.as_model()
 
-    return StoredRun(record, wire(loaded, registry, stored_dimensions), combos)
+    return find
 
 
 def installed_for(record: RunRecord) -> Registry:

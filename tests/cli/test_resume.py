@@ -62,3 +62,16 @@ def test_a_run_that_is_being_played_is_not_played_twice(tmp_path):
     finally:
         run.kill()
         run.communicate()
+
+
+def test_an_episode_that_was_broken_off_replays_to_the_same(killed):
+    told = json.loads(sotopia("resume", "long", "--json", cwd=killed).stdout)
+    done = sotopia("replay", told["pks"][0], cwd=killed)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"episode {told['pks'][0]}: the same ")
+    replayed = json.loads(sotopia("replay", told["pks"][0], "--json", cwd=killed).stdout)
+    assert (replayed["faithful"], replayed["departures"]) == (True, [])
+    sotopia("runs", "prune", "long", cwd=killed)
+    done = sotopia("replay", told["pks"][0], cwd=killed)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "has no journal any more; it was pruned" in done.stderr
