@@ -151,7 +151,6 @@ class ParallelSotopiaEnv:
             turn=self.turn,
             events=tuple(self._events),
             left=frozenset(self._left),
-            game_metadata=self.combo.environment.game_metadata or {},
         )
 
     @property

@@ -30,7 +30,7 @@ def a_seat(run: str = "", index: int = 0, size: int = 2) -> Seat:
     return env.seats()[index]
 
 
-def seated(seat: Seat, url: str, **options: object) -> RedisAgent:
+def seated(seat: Seat, url: str | None, **options: object) -> RedisAgent:
     agent = RedisAgent.model_validate({"broker": url, "timeout": LONG, **options})
     agent.bind(seat)
     return agent

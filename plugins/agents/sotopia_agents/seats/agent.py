@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from sotopia_agents.seats.addresses import broker_url, check_url, has_password
 from sotopia_agents.seats.broker import BrokerAway, Position
 from sotopia_agents.seats.envelopes import Cause, Closed, Observed, Outcome, SeatCard
-from sotopia_agents.seats.line import BOARD, SETTLING, SeatLine
+from sotopia_agents.seats.line import SETTLING, SeatLine
 from sotopia_agents.seats.patience import persist
 from sotopia_agents.seats.question import SECONDS_TO_SETTLE, Presence, Question, Terms
 from sotopia_agents.seats.shared import join, leave
@@ -114,7 +114,7 @@ class RedisAgent(Agent):
             card = SeatCard(run=seat.run, episode=seat.episode, index=seat.index, agent=seat.name)
             self._url = broker_url(self.broker)
             self._line = line = SeatLine(await join(self._url, card), card)
-            await persist(lambda: line.broker.announce(BOARD, card.model_dump_json()), SECONDS_TO_TELL)
+            await persist(line.announce, SECONDS_TO_TELL)
         return self._line
 
     def _terms(self) -> Terms:

@@ -31,7 +31,10 @@ class OpenSeat:
 
 
 async def open_seats(broker: Broker, run: str = "", agent: str = "") -> list[OpenSeat]:
-    """Return the seats that are open, the first announced first; of one run, or for one agent, where that is given."""
+    """Return the seats that are open, of one run or for one agent where that is given.
+
+    The episode that was announced first comes first, and within an episode they come in their order.
+    """
     found = []
     for card in await _cards(broker):
         if run in ("", card.run) and agent in ("", card.agent):
@@ -58,13 +61,14 @@ async def find_seat(broker: Broker, run: str, agent: str, owner: str, seconds: f
 
 
 async def _cards(broker: Broker) -> list[SeatCard]:
-    cards = []
+    cards: list[SeatCard] = []
     for notice in await broker.announced(BOARD):
         try:
             cards.append(read_card(notice))
         except EnvelopeError:  # a seat of another version, for which another sotopia looks
             continue
-    return cards
+    episodes = {episode: at for at, episode in enumerate(dict.fromkeys(card.episode for card in cards))}
+    return sorted(cards, key=lambda card: (episodes[card.episode], card.index))
 
 
 async def _why_none(broker: Broker, run: str, agent: str, taken: list[OpenSeat]) -> str:

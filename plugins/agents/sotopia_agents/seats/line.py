@@ -37,19 +37,21 @@ class SeatLine:
             self._said.append(Entry(position, envelope.model_dump_json()))
 
     async def tell(self) -> None:
-        """Tell the holder what has not been told."""
+        """Tell the holder what has not been told, and again what the broker has lost, as a server does that was killed.
+
+        Where something was lost, the seat is announced again too.
+        """
+        if self._told:
+            last = await self.broker.last(self.card.observations)
+            if last is None or last < self._said[self._told - 1].position:
+                self._told = 0 if last is None else sum(entry.position <= last for entry in self._said)
+                await self.announce()
         while self._told < len(self._said):
             await self.broker.append(self.card.observations, self._said[self._told])
             self._told += 1
 
-    async def mend(self) -> None:
-        """Tell again whatever the broker has lost, as a server may that was killed; announce the seat."""
-        last = await self.broker.last(self.card.observations)
-        if last is None or last < self._said[-1].position:
-            self._told = 0
-            while last is not None and self._told < len(self._said) and self._said[self._told].position <= last:
-                self._told += 1
-            await self.tell()
+    async def announce(self) -> None:
+        """Let everybody know that the seat is open."""
         await self.broker.announce(BOARD, self.card.model_dump_json())
 
     async def answers(self, seconds: float) -> list[Entry]:

@@ -103,7 +103,7 @@ class Question:
     async def _look_round(self, presence: Presence, now: float) -> None:
         """See whether the holder is there, and mend what the broker has lost; while it is away, wait on."""
         try:
-            await self._line.mend()
+            await self._line.tell()
             if await self._line.is_held():
                 presence.ever, presence.last = True, now
         except BrokerAway as error:

@@ -151,7 +151,6 @@ def _client(url: str, *, sockets: int, seconds: float) -> Client:
         socket_timeout=seconds,
         socket_connect_timeout=SECONDS_FOR_A_COMMAND,
         retry=Retry(NoBackoff(), 0),
-        client_name="sotopia",
     )
     client: Client = library.Redis.from_pool(pool)
     return client

@@ -1,1 +1,0 @@
-"""Bargaining with outcomes that can be computed."""

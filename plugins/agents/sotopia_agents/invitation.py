@@ -1,0 +1,25 @@
+"""What a run says when seats of it wait for people or programs: how to take them."""
+
+from __future__ import annotations
+
+import sys
+from shlex import quote
+
+from sotopia_agents.seats.addresses import IN_PROCESS, broker_url
+from sotopia_core.episodes import RunRecord
+from sotopia_core.terminal import visible_line
+
+AGENT = "RedisAgent"
+
+
+def invite(run: RunRecord) -> None:
+    """Say on standard error how to take the seats of a run, where it has any that another process can take."""
+    brokers = {
+        table.get("broker")
+        for table in run.config.get("agents", ())
+        if table["use"].rpartition(":")[2] == AGENT and not broker_url(table.get("broker")).startswith(f"{IN_PROCESS}:")
+    }
+    for named in sorted(brokers, key=str):
+        where = f" --broker {quote(visible_line(named))}" if named else ""
+        command = f"sotopia seat {run.pk}{where}"
+        print(f"note: seats wait for somebody; in another terminal: {command}", file=sys.stderr, flush=True)
