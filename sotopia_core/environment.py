@@ -120,7 +120,8 @@ class ParallelSotopiaEnv:
         self._roles = role_names(self._evaluators)
         self._ordering = ordering if ordering is not None else default_ordering()
         self._missing: MissingRule = missing
-        self._action_types = tuple(action_types)
+        self.action_types: tuple[ActionType, ...] = tuple(action_types)
+        """What an agent in turn may do; doing nothing is open to it in any case."""
         self._models = LentModels(find_model, on_call, journal, turn=lambda: self.turn, scene=self._scene)
         self._run = run
         self._episode = episode
@@ -266,7 +267,7 @@ class ParallelSotopiaEnv:
             agent=name,
             background=background,
             events=events,
-            available_actions=self._action_types if name in self.in_turn else ("none",),
+            available_actions=self.action_types if name in self.in_turn else ("none",),
             remaining=remaining,
         )
 
@@ -305,8 +306,8 @@ class ParallelSotopiaEnv:
     def _check_one(self, name: str, action: AgentAction) -> None:
         if unicode_text(action.argument) != action.argument:
             raise ActionError(f"{name} used half a surrogate pair at turn {self.turn}, which is no Unicode text", name)
-        if action.action_type not in (*self._action_types, "none"):
-            allowed = ", ".join(self._action_types)
+        if action.action_type not in (*self.action_types, "none"):
+            allowed = ", ".join(self.action_types)
             raise ActionError(
                 f"{name} chose {action.action_type!r}, which is not among the actions here: {allowed}", name
             )

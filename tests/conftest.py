@@ -16,6 +16,7 @@ beartype_packages(
         "sotopia_models",
         "sotopia_orderings",
         "sotopia_packs",
+        "sotopia_pettingzoo",
         "sotopia_samplers",
         "sotopia_storage",
         "sotopia_testing",

@@ -20,7 +20,7 @@ BUILT_IN = {
     "sotopia_samplers",
     "sotopia_storage",
 }
-FOLDERS = BUILT_IN | {"sotopia_core", "sotopia_testing"}
+FOLDERS = BUILT_IN | {"sotopia_core", "sotopia_pettingzoo", "sotopia_testing"}
 
 LEFT_OUT = ("PYTHONPATH", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "SOTOPIA_STORAGE")
 BARE = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
