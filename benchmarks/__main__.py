@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import demo, episodes, importing, length, soak, startup
+from benchmarks import demo, discovery, episodes, importing, length, soak, startup
 from benchmarks.measure import Table, machine
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "demo": demo.measure,
     "importing": importing.measure,
     "soak": soak.measure,
+    "discovery": discovery.measure,
 }
 
 EXTRA: Final[Mapping[str, Callable[[bool], list[Table]]]] = {"importing-2GB": importing.measure_huge}

@@ -6,6 +6,7 @@ Nothing here imports a component, an interface or pydantic: the command line ask
 from __future__ import annotations
 
 import os
+import re
 import time
 import traceback
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final, Literal
 
 import pluggy
-from importlib_metadata import Distribution, EntryPoint, distributions, version
+from importlib_metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, version
 
 from sotopia_core import hookspecs
 from sotopia_core.errors import (
@@ -59,6 +60,15 @@ class Plugin:
         return f"plugin {self.name} ({self.distribution} {self.version})".replace(" )", ")")
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the metadata of a distribution says: its name, its version, and its requirements."""
+
+    name: str
+    version: str
+    requires: tuple[str, ...]
+
+
 @dataclass
 class PluginHost:
     """The plugins of this process: found with :meth:`discover`, or shared as :meth:`installed`."""
@@ -79,12 +89,9 @@ class PluginHost:
         host = cls()
         off = set(disable)
         away = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
-        by_name: dict[str, Distribution] = {}
-        for origin in distributions():  # the first of one name on the path is the one that Python imports
-            by_name.setdefault(_name_of(origin), origin)
-        found = [one for name, origin in by_name.items() for one in host._entries_of(origin, name)]
-        for entry, origin, name, number in sorted(found, key=lambda one: (one[0].name, one[2])):
-            host._load(entry, origin, name, number, off, away)
+        found = [one for origin in distributions() for one in host._entries_of(origin)]
+        for entry, origin in sorted(found, key=lambda one: (one[0].name, one[1].name)):
+            host._load(entry, origin, off, away)
         host.check_names(off)
         return host
 
@@ -139,25 +146,25 @@ class PluginHost:
                 pass_on(error)
                 self.quarantine(plugin, error)
 
-    def _entries_of(self, origin: Distribution, name: str) -> list[tuple[EntryPoint, Distribution, str, str]]:
+    def _entries_of(self, distribution: Distribution) -> list[tuple[EntryPoint, Origin]]:
         try:
-            if f"[{GROUP}]" not in (origin.read_text("entry_points.txt") or ""):
+            # Most distributions have none, and every start of the command line reads them all: no metadata for those.
+            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
                 return []
-            entries = [entry for entry in origin.entry_points if entry.group == GROUP]
-            number = str(origin.version)
+            entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
+            origin = _origin_of(distribution)
         except BaseException as error:  # a distribution that is half removed, or that names no object
             pass_on(error)
+            name = _name_of(distribution)
             self.quarantine(Plugin(name, name, "", "", "quarantined"), error)
             return []
-        return [(entry, origin, name, number) for entry in entries]
+        return [] if _is_shadowed(distribution, origin.name) else [(entry, origin) for entry in entries]
 
-    def _load(
-        self, entry: EntryPoint, origin: Distribution, name: str, number: str, off: set[str], away: set[str]
-    ) -> None:
-        plugin = Plugin(entry.name, name, number, entry.value, "loaded")
-        if off & {entry.name, name}:
+    def _load(self, entry: EntryPoint, origin: Origin, off: set[str], away: set[str]) -> None:
+        plugin = Plugin(entry.name, origin.name, origin.version, entry.value, "loaded")
+        if off & {entry.name, origin.name}:
             self._set_state(plugin, "disabled", "disabled by [plugins]")
-        elif away & {entry.name, name}:
+        elif away & {entry.name, origin.name}:
             self._set_state(plugin, "disabled", f"disabled by --no-plugin, or by {DISABLED}")
         elif problem := _unmet(origin):
             self._set_state(plugin, "quarantined", problem)
@@ -171,7 +178,7 @@ class PluginHost:
                 pass_on(error)
                 self.quarantine(plugin, error)
             else:
-                registered = self.register(module, entry.name, name, number)
+                registered = self.register(module, entry.name, origin.name, origin.version)
                 taken = time.perf_counter() - began
                 self.plugins[self.plugins.index(registered)] = replace(registered, seconds=taken)
 
@@ -202,12 +209,30 @@ def one_plugin(manager: pluggy.PluginManager, hook: str, name: str) -> pluggy.Ho
     return manager.subset_hook_caller(hook, remove_plugins=others)
 
 
-def _name_of(origin: Distribution) -> str:
+def _name_of(distribution: Distribution) -> str:
     try:
-        return str(origin.name)
+        return str(distribution.name)
     except BaseException as error:  # without metadata there is no name
         pass_on(error)
         return "a distribution without metadata"
+
+
+def _origin_of(distribution: Distribution) -> Origin:
+    """Read a distribution's metadata, once; it raises whatever comes where there is none."""
+    metadata = distribution.metadata
+    if metadata is None:
+        raise PackageNotFoundError(str(distribution.locate_file("")))
+    requires = metadata.get_all("Requires-Dist") or distribution.requires or ()
+    return Origin(str(metadata["Name"]), str(metadata["Version"]), tuple(map(str, requires)))
+
+
+def _is_shadowed(distribution: Distribution, name: str) -> bool:
+    """Whether another distribution of that name comes first on the path, and so is the one that Python imports."""
+    try:
+        first = Distribution.from_name(name)
+    except PackageNotFoundError:
+        return False
+    return bool(first.locate_file("") != distribution.locate_file(""))
 
 
 @cache
@@ -215,22 +240,27 @@ def _installed() -> PluginHost:
     return PluginHost.discover()
 
 
-def _unmet(origin: Distribution) -> str:
+def _unmet(origin: Origin) -> str:
     """Say which version of the kernel a plugin's distribution wants, where it is not this one."""
-    if origin.name == CORE:
+    wanted = [text for text in origin.requires if _KERNEL.match(text)]
+    if origin.name == CORE or not wanted:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement  # the built-ins alone must not pay for it
-    from packaging.utils import canonicalize_name
 
-    for text in origin.requires or ():
+    for text in wanted:
         try:
             requirement = Requirement(text)
         except InvalidRequirement:  # a distribution's own carelessness; pip refuses it long before we do
             continue
-        here = version(CORE)
-        if canonicalize_name(requirement.name) != CORE:
-            continue
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if applies and not requirement.specifier.contains(here, prereleases=True):
-            return f"it needs {CORE}{requirement.specifier}, and {here} is installed"
+        if applies and not requirement.specifier.contains(_version_here(), prereleases=True):
+            return f"it needs {CORE}{requirement.specifier}, and {_version_here()} is installed"
     return ""
+
+
+_KERNEL: Final = re.compile(r"\s*sotopia[-_.]+core(?![\w.-])", re.IGNORECASE)
+
+
+@cache
+def _version_here() -> str:
+    return str(version(CORE))
