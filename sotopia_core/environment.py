@@ -152,6 +152,7 @@ class ParallelSotopiaEnv:
             turn=self.turn,
             events=tuple(self._events),
             left=frozenset(self._left),
+            game_metadata=self.combo.environment.game_metadata or {},
         )
 
     @property

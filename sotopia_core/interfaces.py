@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -362,13 +362,15 @@ class Transcript:
     """The whole episode so far, as orderings and evaluators see it: everything, secrets and private messages included.
 
     ``turn`` is the environment's turn number; ``events`` are the actions of those in turn, in order; ``background`` is
-    the judge's. ``left`` names those who left.
+    the judge's. ``left`` names those who left. ``game_metadata`` is the scenario's: the facts of a game, such as what
+    each side can afford, which no agent is told and which evaluators compute with.
     """
 
     background: Background
     turn: int
     events: tuple[Event, ...] = ()
     left: frozenset[str] = frozenset()
+    game_metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -164,7 +164,9 @@ def expand_pattern(pattern: str, base: Path) -> list[Path]:
         return _expanded(pattern, base)
     except RuntimeError as error:
         raise RecordError(f"{pattern!r}: no home folder is known for the ~ in it; write the path out") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise RecordError(f"{pattern!r} cannot be looked up ({error.strerror})") from error
+    except ValueError as error:
         raise RecordError(f"{pattern!r} cannot be looked up: {one_line(error)}") from error
 
 
@@ -174,6 +176,10 @@ def _expanded(pattern: str, base: Path) -> list[Path]:
         return [named]
     if named.is_dir():
         raise RecordError(f"{pattern!r} is a folder; name the files in it, such as {str(Path(pattern) / '*.jsonl')!r}")
+    if named.is_symlink() and not named.exists():
+        raise RecordError(f"{pattern!r} is a symbolic link to {str(named.readlink())!r}, which does not exist")
+    if named.exists():
+        raise RecordError(f"{pattern!r} is no regular file; write what it holds to one")
     folder, glob = _lookup(named, base)
     found = folder.glob(str(glob)) if glob.parts else ()
     files = sorted(path for path in found if path.is_file() and (glob.name[:1] == "." or path.name[:1] != "."))

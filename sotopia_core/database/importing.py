@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -121,20 +122,24 @@ def find_record_files(paths: Sequence[str], base: Path) -> list[Path]:
 def _files_of(path: str, base: Path) -> list[Path]:
     try:
         folder = base / Path(path).expanduser()
-    except RuntimeError:  # no home folder, which is for expand_pattern to say
-        folder = base / path
-    if not folder.is_dir():
+        if not folder.is_dir():
+            return expand_pattern(path, base)
+    except (RuntimeError, OSError):  # no home folder, or one that cannot be entered: for expand_pattern to say
         return expand_pattern(path, base)
-    files = sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    files = sorted(_record_files_in(folder))
     if not files:
         raise RecordError(f"{path!r} is a folder without files of records; their names end in {', '.join(SUFFIXES)}")
     return files
+
+
+def _record_files_in(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise RecordError(f"{error.filename}: cannot be looked into ({error.strerror})") from error
+
+    for inner, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = (Path(inner, name) for name in names if not name.startswith("."))
+        yield from (file for file in files if file.suffix.lower() in SUFFIXES and file.is_file())
 
 
 def import_files(

@@ -12,8 +12,15 @@ from sotopia_core.database.json_decoding import BrokenError, Flaw, decode_all
 from sotopia_core.database.json_window import LONGEST, no_utf_8, read_spanning
 from sotopia_core.errors import RecordError, nearest
 
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS: Final = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # begins as that of UTF-16 does
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 _HEAD: Final = 4096
+_SIGNS: Final = 4
+"""Bytes at the beginning of a file among which is a NUL if it is UTF-16 or UTF-32."""
 _BEGINNING: Final = 1024
 _BUFFER: Final = 2**18
 
@@ -107,8 +114,11 @@ class _Line:
 
 def _values(path: Path, file: BinaryIO, shortcut: Shortcut) -> Iterator[Found]:
     head = file.read(_HEAD)
-    if head.startswith(_UTF_16):
-        raise RecordError(f"{path}: is UTF-16, as its byte order mark says; save it as UTF-8")
+    for sign, encoding in _MARKS.items():
+        if head.startswith(sign):
+            raise RecordError(f"{path}: is {encoding}, as its byte order mark says; save it as UTF-8")
+    if b"\0" in head[:_SIGNS]:
+        raise RecordError(f"{path}: has NUL characters at its beginning, as UTF-16 has; save it as UTF-8")
     mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     if head[mark:].lstrip().startswith(b"["):
         yield from _spanning(file, 1, mark)

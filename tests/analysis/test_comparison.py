@@ -64,16 +64,29 @@ def test_what_cannot_be_paired_says_why():
     }
 
 
-def test_two_that_play_each_other_are_each_others_partners():
+def test_those_who_had_the_same_partner_are_paired_first():
     episodes = [
-        played("ab", ("a", "b"), [(0, 8), (0, 5)]),
-        played("ba", ("b", "a"), [(0, 4), (0, 7)]),
         played("aa", ("a", "a"), [(0, 3), (0, 3)]),
-        played("bb", ("b", "b"), [(0, 2), (0, 2)]),
+        played("ba", ("b", "a"), [(0, 1), (0, 9)]),
     ]
     found = compare(scores_of(episodes), "a", "b")
-    assert found.pairs == 4
-    assert goal_of(found).difference.value == (4 + 2 + 1 + 1) / 4
+    assert found.pairs == 1  # in the first seat, with a as the partner of both
+    assert goal_of(found).difference.value == 2.0
+    assert found.unpaired == {"a": {"b did not take that seat": 2}, "b": {}}
+
+
+def test_two_that_play_each_other_are_each_others_partners():
+    found = compare(
+        scores_of([played("ab", ("a", "b"), [(0, 8), (0, 5)]), played("ba", ("b", "a"), [(0, 4), (0, 7)])]), "a", "b"
+    )
+    assert (found.pairs, goal_of(found).difference.value) == (2, ((8 - 4) + (7 - 5)) / 2)
+
+
+def test_those_who_play_with_themselves_are_paired():
+    found = compare(
+        scores_of([played("aa", ("a", "a"), [(0, 3), (0, 3)]), played("bb", ("b", "b"), [(0, 2), (0, 1)])]), "a", "b"
+    )
+    assert (found.pairs, goal_of(found).difference.value) == (2, 1.5)
 
 
 def test_other_partners_count_only_where_it_is_said():

@@ -22,6 +22,16 @@ ANN = {"pk": "A1", "first_name": "Ann", "age": 30}
 BOB = {"pk": "A2", "first_name": "Bob"}
 COMBO = {"pk": "C1", "env_id": "E1", "agent_ids": ["A1", "A3"]}
 
+AS_NOBODY = """
+import os, sys
+from sotopia_core.cli import app, import_report
+if os.getuid() == 0:  # root may enter any folder
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+app.main()
+"""
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -147,6 +157,23 @@ class TestProblems:
         write("a.jsonl", ANN, {**BOB, "age": "old"})
         assert sotopia("import", "a.jsonl")[0] == 2
         assert [file.name for file in here.iterdir()] == ["a.jsonl"]
+
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ("closed", "closed: cannot be looked into (Permission denied)"),
+            ("closed/a.jsonl", "'closed/a.jsonl' cannot be looked up (Permission denied)"),
+            (".", "./closed: cannot be looked into (Permission denied)"),
+        ],
+    )
+    def test_a_folder_that_cannot_be_entered_is_one_line(self, here, path, text):
+        write("a.jsonl", ANN)
+        here.chmod(0o755)
+        (here / "closed").mkdir(mode=0)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, "import", path], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (2, f"sotopia: error: {text}\n")
 
     def test_several_are_told_line_by_line(self, sotopia):
         write("a.jsonl", ANN, {"first_name": 5}, {"first_name": 6}, {**ANN, "age": 31})

@@ -407,8 +407,10 @@ print("done", flush=True)
 
 
 class TestKilled:
-    @pytest.mark.parametrize("after", ["reading 1500", "storing"])
-    def test_an_import_that_is_killed_leaves_nothing_or_everything(self, tmp_path, after):
+    @pytest.mark.parametrize(
+        ("after", "seconds"), [("reading 1500", 0.05), ("storing", 0), ("storing", 0.02), ("storing", 0.05)]
+    )
+    def test_an_import_that_is_killed_leaves_nothing_or_everything(self, tmp_path, after, seconds):
         path = tmp_path / "people.jsonl"
         with path.open("w", encoding="utf-8") as file:
             for number in range(3000):
@@ -421,7 +423,7 @@ class TestKilled:
             for line in process.stdout:
                 if line.strip() == after:
                     break
-            time.sleep(0.05)
+            time.sleep(seconds)
             process.send_signal(signal.SIGKILL)
             process.wait(timeout=30)
         finally:

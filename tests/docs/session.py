@@ -25,9 +25,9 @@ NOT_RUN = "not run by the tests"
 STEERING = ("SOTOPIA_STORAGE", "REDIS_OM_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 
-def play(page: Path, folder: Path) -> int:
+def play(page: Path, folder: Path, kind: type[Session] | None = None) -> int:
     """Play a page in a folder; ``AssertionError`` where it says what is not so. Returns how many commands ran."""
-    session = Session(page, folder)
+    session = (kind or Session)(page, folder)
     ran = 0
     for block in blocks(page):
         if block.title:

@@ -1,15 +1,19 @@
 """The distribution: what a wheel holds, and what a clean environment finds after installing it."""
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.packaging.environments import (
+    NEEDS_WHEELHOUSE,
+    ROOT,
+    clean_environment,
+    plugins_found,
+    run,
+    site_packages,
+)
+
 BUILT_IN = {
     "sotopia_agents",
     "sotopia_analysis",
@@ -22,47 +26,7 @@ BUILT_IN = {
 }
 FOLDERS = BUILT_IN | {"sotopia_core", "sotopia_pettingzoo", "sotopia_testing"}
 
-LEFT_OUT = ("PYTHONPATH", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "SOTOPIA_STORAGE")
-BARE = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-# What `make` has downloaded beside the interpreter, so that the tests themselves need no package index.
-WHEELHOUSE = Path(sys.prefix) / "wheelhouse"
-
-pytestmark = [
-    pytest.mark.xdist_group("packaging"),
-    pytest.mark.skipif(not WHEELHOUSE.is_dir(), reason=f"{WHEELHOUSE} is missing; make test fills it"),
-]
-
-
-def run(*command, **options):
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=300, check=False, **options
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    script = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
-    name = run(sys.executable, "-c", script, folder, cwd=ROOT).split()[-1]
-    return folder / name
-
-
-def clean_environment(folder, *what):
-    run(sys.executable, "-m", "venv", folder)
-    python = folder / "bin" / "python"
-    pip = [python, "-m", "pip", "--isolated", "--disable-pip-version-check", "install", "--quiet"]
-    run(*pip, "--no-index", "--find-links", WHEELHOUSE, *what, env=BARE)
-    return python
-
-
-def plugins_found(python, cwd):
-    return json.loads(run(python.parent / "sotopia", "plugins", "list", "--json", cwd=cwd, env=BARE))
-
-
-def site_packages(python):
-    return Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+pytestmark = [pytest.mark.xdist_group("packaging"), NEEDS_WHEELHOUSE]
 
 
 def test_a_wheel_holds_the_packages_their_data_and_nothing_called_plugins(wheel):

@@ -34,37 +34,56 @@ class Pairs:
 def pair(scores: Scores, a: str, b: str, *, any_partner: bool = False) -> Pairs:
     """Pair the rows of two models by scenario, cast, seat, trial and partner.
 
-    In episodes that the two play against each other, each is the other's partner; a model that plays with itself is
-    paired with the other that plays with itself. ``any_partner`` leaves the partner out of account.
+    Those who had the same partner come first. What is left is paired where the two played each other, so that each was
+    the other's partner, or where each played with itself. ``any_partner`` leaves the partner out of account.
 
     ``InputError`` where a model has no rows, or both are the same.
     """
     if a == b:
         raise InputError(f"{a!r} cannot be compared with itself; name two models")
-    both = scores.of_models(a, b).frame
-    partner = pl.lit("") if any_partner else _partner(a, b)
-    prepared = both.with_columns(
-        *(pl.col(name).cast(pl.String) for name in ("environment", "cast", "model", "episode")),
-        pl.col("trial").fill_null(-1),
-        partner.alias("with"),
-    ).sort("episode")
-    key = (*PART, "with")
-    numbered = prepared.with_columns(pl.int_range(pl.len()).over("model", *key).alias("nth"))
-    left = numbered.filter(pl.col("model") == a)
-    right = numbered.filter(pl.col("model") == b)
-    joined = left.join(right, on=[*key, "nth"], how="inner", suffix="_b", maintain_order="left")
-    in_order = joined.filter((pl.col("trial") < 0) & (pl.len().over(*key) > 1) | (pl.col("nth") > 0)).height
+    prepared = (
+        scores.of_models(a, b)
+        .frame.with_columns(
+            *(pl.col(name).cast(pl.String) for name in ("environment", "cast", "model", "episode", "partner")),
+            pl.col("trial").fill_null(-1),
+        )
+        .sort("episode")
+    )
+    same = _Pass(prepared, a, b, pl.lit("") if any_partner else pl.col("partner"))
+    alike = _Pass(same.left_over, a, b, pl.lit("") if any_partner else _role(a, b))
     unpaired = {
-        model: dict(_reasons(rows.join(others, on=[*key, "nth"], how="anti"), others, other, any_partner))
-        for model, rows, others, other in ((a, left, right, b), (b, right, left, a))
+        model: dict(_reasons(left, prepared.filter(pl.col("model") == other), other, any_partner))
+        for model, other, left in ((a, b, alike.left_a), (b, a, alike.left_b))
     }
-    return Pairs(joined, unpaired, in_order)
+    return Pairs(pl.concat([same.pairs, alike.pairs]), unpaired, same.in_order + alike.in_order)
 
 
-def _partner(a: str, b: str) -> pl.Expr:
-    partner, model = pl.col("partner").cast(pl.String), pl.col("model").cast(pl.String)
+class _Pass:
+    """One way to match rows: ``pairs`` of the two models' rows with equal keys, and what is left of each."""
+
+    def __init__(self, rows: pl.DataFrame, a: str, b: str, partner: pl.Expr) -> None:
+        key = [*PART, "with"]
+        numbered = rows.with_columns(partner.alias("with")).with_columns(
+            pl.int_range(pl.len()).over("model", *key).alias("nth")
+        )
+        left, right = (numbered.filter(pl.col("model") == model) for model in (a, b))
+        on = [*key, "nth"]
+        self.pairs = left.join(right, on=on, how="inner", suffix="_b", maintain_order="left")
+        self.left_a, self.left_b = left.join(right, on=on, how="anti"), right.join(left, on=on, how="anti")
+        self.left_over = pl.concat([self.left_a, self.left_b]).drop("with", "nth").sort("episode")
+        unnumbered = (pl.col("trial") < 0) & (pl.len().over(*key) > 1)
+        self.in_order = self.pairs.filter(unnumbered | (pl.col("nth") > 0)).height
+
+
+def _role(a: str, b: str) -> pl.Expr:
+    """Return what a partner is to a model: itself, the other of the two, or somebody else."""
+    partner = pl.col("partner")
     return (
-        pl.when(partner == model).then(pl.lit(SELF)).when(partner.is_in([a, b])).then(pl.lit(OTHER)).otherwise(partner)
+        pl.when(partner == pl.col("model"))
+        .then(pl.lit(SELF))
+        .when(partner.is_in([a, b]))
+        .then(pl.lit(OTHER))
+        .otherwise(partner)
     )
 
 
@@ -77,7 +96,7 @@ def _reasons(left_over: pl.DataFrame, others: pl.DataFrame, other: str, any_part
         (("environment", "cast", "seat", "trial"), f"{other} did not play that trial"),
     ]
     if not any_partner:
-        steps.append((("environment", "cast", "seat", "trial", "with"), f"{other} had another partner"))
+        steps.append((("environment", "cast", "seat", "trial", "partner"), f"{other} had another partner"))
     rest = left_over
     for columns, reason in steps:
         found = others.select(columns).unique()

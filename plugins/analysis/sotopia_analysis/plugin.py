@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def sotopia_commands(app: typer.Typer) -> None:
     """Add the commands that analyse."""
-    from sotopia_analysis.commands import analysing, benchmarking, planning
+    from sotopia_analysis.commands import analysing, benchmarking, people, planning
 
     app.command("stats")(analysing.stats)
     app.command("compare")(analysing.compare)
@@ -21,3 +21,5 @@ def sotopia_commands(app: typer.Typer) -> None:
     app.command("benchmark")(benchmarking.benchmark)
     app.command("power")(planning.power)
     app.command("plot")(planning.plot)
+    app.command("annotate")(people.annotate)
+    app.command("position-bias")(people.position_bias)

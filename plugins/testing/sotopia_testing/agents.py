@@ -53,30 +53,34 @@ class AgentContract(ComponentContract):
         """The agent under test, without a seat. To be given by the subclass."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture 'agent' that returns the agent to test")
 
+    def cast(self, seats: int = 2, episode: int = 0) -> Combo:
+        """Return the scenario and cast of an episode. Override it to add what the agent looks for in its goal."""
+        return cast(seats, episode)
+
     @pytest.fixture
     def component(self, agent: Agent) -> Component:
         return agent
 
     def test_every_action_is_one_that_is_open_to_it(self, agent: Agent) -> None:
-        for turn in asyncio.run(self._played(agent, cast())):
+        for turn in asyncio.run(self._played(agent, self.cast())):
             for name, action in turn.actions.items():
                 assert type(action) is AgentAction
                 assert action.action_type in (*turn.observations[name].available_actions, "none")
                 assert AgentAction.model_validate_json(action.model_dump_json()) == action
 
     def test_it_plays_with_two_or_more_others(self, agent: Agent) -> None:
-        assert asyncio.run(self._played(agent, cast(3, episode=7)))
-        assert asyncio.run(self._played(agent, cast(4, episode=8)))
+        assert asyncio.run(self._played(agent, self.cast(3, episode=7)))
+        assert asyncio.run(self._played(agent, self.cast(4, episode=8)))
 
     def test_the_same_seed_repeats_the_same_actions(self, agent: Agent) -> None:
         if self.repeatable:
-            one, other = (asyncio.run(self._played(agent, cast(), seed=11)) for _ in range(2))
+            one, other = (asyncio.run(self._played(agent, self.cast(), seed=11)) for _ in range(2))
             assert actions(one) == actions(other), "it acts otherwise the second time"
 
     def test_episodes_share_nothing(self, agent: Agent) -> None:
         if not self.repeatable or type(agent).exclusive:
             return
-        combos = [cast(2 + episode % 2, episode) for episode in range(5)]
+        combos = [self.cast(2 + episode % 2, episode) for episode in range(5)]
         alone = [asyncio.run(self._played(agent, combo)) for combo in combos]
 
         async def at_once() -> list[Sequence[Turn]]:
@@ -87,7 +91,7 @@ class AgentContract(ComponentContract):
 
     def test_its_options_are_the_same_after_an_episode(self, agent: Agent) -> None:
         async def played() -> Mapping[str, Agent]:
-            env = environment(cast(), self.turns, self.find_model)
+            env = environment(self.cast(), self.turns, self.find_model)
             agents = {name: with_options(agent) for name in env.names}
             await Interaction(env, list(agents.values())).play()
             return agents
@@ -97,7 +101,7 @@ class AgentContract(ComponentContract):
             assert one.model_dump_json() == before, f"{name} changed its options; what it remembers is no option"
 
     def test_it_neither_says_nor_asks_what_it_was_never_told(self, agent: Agent) -> None:
-        combo = cast(3, episode=5)
+        combo = self.cast(3, episode=5)
         told = {name: set(marks(5, seat)) for seat, name in enumerate(combo.names)}
         everything = set().union(*told.values())
         asked: list[tuple[str, str]] = []
@@ -119,14 +123,14 @@ class AgentContract(ComponentContract):
     def test_a_resumed_agent_goes_on_as_if_nothing_had_happened(self, agent: Agent) -> None:
         if not self.repeatable:
             return
-        turns = asyncio.run(self._played(agent, cast(episode=6), seed=3))
+        turns = asyncio.run(self._played(agent, self.cast(episode=6), seed=3))
         for cut in range(1, len(turns)):
-            resumed = asyncio.run(self._resumed(agent, cast(episode=6), turns[:cut], turns[cut]))
+            resumed = asyncio.run(self._resumed(agent, self.cast(episode=6), turns[:cut], turns[cut]))
             assert resumed == turns[cut].actions, f"replayed up to turn {cut - 1}, it acts otherwise at turn {cut}"
 
     def test_it_lets_others_go_on(self, agent: Agent) -> None:
         async def watched() -> float:
-            return (await with_longest_pause(lambda: self._played(agent, cast())))[1]
+            return (await with_longest_pause(lambda: self._played(agent, self.cast())))[1]
 
         pause = asyncio.run(watched())
         assert pause < self.seconds_of_standstill, f"nothing else could go on for {pause:.1f} s; await, do not wait"
@@ -135,7 +139,7 @@ class AgentContract(ComponentContract):
         asked = with_options(agent, **{option: Silent() for option in model_refs(agent)})
 
         async def cancelled() -> bool:
-            env = environment(cast(), self.turns, self.find_model)
+            env = environment(self.cast(), self.turns, self.find_model)
             agents = seated(asked, env)
             observations = env.reset()
             (name,) = env.in_turn
@@ -146,7 +150,7 @@ class AgentContract(ComponentContract):
     def test_it_can_be_closed_at_any_time(self, agent: Agent) -> None:
         async def closed() -> None:
             await with_options(agent).aclose()
-            env = environment(cast(), self.turns, self.find_model)
+            env = environment(self.cast(), self.turns, self.find_model)
             for one in seated(agent, env).values():
                 await one.aclose()
                 await one.aclose()

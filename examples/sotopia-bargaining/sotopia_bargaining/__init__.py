@@ -1,0 +1,1 @@
+"""Bargaining with outcomes that can be computed."""
