@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import demo, discovery, episodes, importing, length, soak, startup
+from benchmarks import demo, discovery, episodes, importing, length, soak, startup, storage
 from benchmarks.measure import Table, machine
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "importing": importing.measure,
     "soak": soak.measure,
     "discovery": discovery.measure,
+    "storage": storage.measure,
 }
 
 EXTRA: Final[Mapping[str, Callable[[bool], list[Table]]]] = {"importing-2GB": importing.measure_huge}
