@@ -20,10 +20,8 @@ from tests.barrier.oracle import JUDGE, who_may_know
 from tests.barrier.worlds import Plan, World, marks_in, plans
 from tests.core.casts import After
 
-pytestmark = [
-    pytest.mark.skipif(find_spec("litellm") is None, reason="the extra litellm is missing"),
-    pytest.mark.xdist_group("litellm"),
-]
+if find_spec("aiohttp") is None:
+    pytest.skip("the extra http is missing", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +40,12 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture(scope="module")
-def model(server):
-    from sotopia_models.litellm import LiteLLM
+def model(server, runner):
+    from sotopia_models.openai_compatible import OpenAICompatible
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_API_KEY", "for-nobody")
-        yield LiteLLM(model="openai/scripted", api_base=server.url)
+    answering = OpenAICompatible(model="scripted", base_url=server.url)
+    yield answering
+    runner.run(answering.aclose())
 
 
 async def play(world: World, model, server) -> tuple[list[str], dict[str, int], list[tuple[str, ModelRequest]]]:
@@ -90,7 +88,7 @@ async def play(world: World, model, server) -> tuple[list[str], dict[str, int], 
     return [*asked, JUDGE], last, made
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=plans(deeds=10))
 def test_each_model_is_sent_over_http_all_that_its_agent_may_know_and_nothing_else(plan: Plan, server, runner, model):
     world = World(plan)
