@@ -121,7 +121,7 @@ def measure(quick: bool) -> list[Table]:
     rows.append(("all", *sums))
     method = (
         "sotopia run against a chat server, killed with SIGKILL at a random moment; sotopia resume, killed likewise;\n"
-        "and so on; then resumed to its end. In flight: questions of a process that the journal had no answer to at its end."
+        "and so on; then resumed to its end. In flight: questions of a process that got no answer into the journal."
     )
     columns = (
         "run",
