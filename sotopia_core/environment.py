@@ -37,7 +37,7 @@ from sotopia_core.lent_models import LentModels, RoleListener
 from sotopia_core.limits import within
 from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Background, Event, Observation
 from sotopia_core.models import Scene
-from sotopia_core.plugins import CORE
+from sotopia_core.plugins import CORE, titled
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
 from sotopia_core.registry import Registry
 from sotopia_core.visibility import Mode, background_for, background_for_judge, events_for
@@ -274,7 +274,7 @@ class ParallelSotopiaEnv:
 
     def _choose(self) -> tuple[str, ...]:
         transcript = self.transcript
-        who = component_name(self._ordering)
+        who = titled(type(self._ordering))
         try:
             chosen = tuple(self._ordering.in_turn(transcript, generator(self._seed, "ordering", self.turn)))
         except BaseException as error:
@@ -332,9 +332,10 @@ class ParallelSotopiaEnv:
             raise
         except BaseException as error:
             pass_on(error)
-            raise PluginError(role, f"judging turn {self.turn}", error) from error
+            raise PluginError(titled(type(evaluator), role), f"judging turn {self.turn}", error) from error
         if not isinstance(verdict, Verdict):
-            raise PluginError(role, f"judging turn {self.turn}", f"it gave {type(verdict).__name__}, not a Verdict")
+            who, what = titled(type(evaluator), role), f"it gave {type(verdict).__name__}, not a Verdict"
+            raise PluginError(who, f"judging turn {self.turn}", what)
         return Verdict(terminated=bool(verdict.terminated), comments=unicode_text(str(verdict.comments)))
 
     def _context(self, role: str, answered: list[str] | None) -> EvaluationContext:

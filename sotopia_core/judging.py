@@ -10,6 +10,7 @@ from sotopia_core.errors import ModelAccessError, one_line, pass_on
 from sotopia_core.evaluation import Evaluation, Judgement, Unscored, check_judgements
 from sotopia_core.interfaces import EvaluationContext, TerminalEvaluator, Transcript
 from sotopia_core.limits import within
+from sotopia_core.plugins import titled
 
 _JUDGEMENTS: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
 
@@ -35,6 +36,8 @@ async def evaluate(
     except BaseException as error:
         pass_on(error)
         reason = one_line(error)
+        if (who := titled(type(evaluator), role)) != role:  # the role stands beside the reason already
+            reason += f" ({who})"
         judgements = dict.fromkeys(transcript.names, Unscored(reason=reason))
     dimensions = evaluator.dimensions
     return Evaluation(

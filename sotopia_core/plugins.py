@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 import pluggy
 from importlib_metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, version
@@ -30,6 +31,8 @@ from sotopia_core.errors import (
 
 GROUP: Final = "sotopia"
 CORE: Final = "sotopia-core"
+HERE: Final = "this process"
+"""What stands for the distribution of a plugin that was registered by hand."""
 DISABLED: Final = "SOTOPIA_DISABLE_PLUGINS"
 """The environment variable that names plugins, or their distributions, to leave alone, separated by commas."""
 STRICT: Final = "SOTOPIA_STRICT_PLUGINS"
@@ -113,7 +116,7 @@ class PluginHost:
         """Return the host of all installed plugins, discovered once a process."""
         return _installed()
 
-    def register(self, module: object, name: str, distribution: str = "this process", version: str = "") -> Plugin:
+    def register(self, module: object, name: str, distribution: str = HERE, version: str = "") -> Plugin:
         """Add a plugin: a module, or any object with hook implementations. A faulty one is quarantined."""
         where = module.__name__ if isinstance(module, ModuleType) else type(module).__name__
         plugin = Plugin(name, distribution, version, where, "loaded")
@@ -201,6 +204,21 @@ class PluginHost:
 def is_strict() -> bool:
     """Whether a plugin that is broken is an error, rather than left aside."""
     return bool(os.environ.get(STRICT))
+
+
+_BROUGHT: Final[WeakKeyDictionary[type, Plugin]] = WeakKeyDictionary()
+
+
+def note_origin(component: type, plugin: Plugin) -> None:
+    """Remember which plugin brought a class, for whatever is to be said of it later."""
+    _BROUGHT[component] = plugin
+
+
+def titled(component: type, name: str = "") -> str:
+    """Name a component for a message, with the plugin that brought it where that is a third party's."""
+    plugin = _BROUGHT.get(component)
+    name = name or component.__name__
+    return name if plugin is None or plugin.distribution in (CORE, HERE) else f"{name} of {plugin.title}"
 
 
 def one_plugin(manager: pluggy.PluginManager, hook: str, name: str) -> pluggy.HookCaller:

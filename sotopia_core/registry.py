@@ -32,7 +32,7 @@ from sotopia_core.interfaces import (
 )
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.packs import Pack
-from sotopia_core.plugins import Plugin, PluginHost
+from sotopia_core.plugins import HERE, Plugin, PluginHost, note_origin
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -96,6 +96,7 @@ class Offer:
         expected = INTERFACES[self.kind]
         if not (isinstance(loaded, type) and issubclass(loaded, expected)):
             raise PluginError(self.plugin.title, doing, f"{self.target} is no subclass of {expected.__name__}")
+        note_origin(loaded, self.plugin)
         return loaded
 
     def _require_extra(self) -> None:
@@ -138,7 +139,7 @@ class Registry:
         """All plugins, whatever their state."""
         return tuple(self.host.plugins)
 
-    def register(self, module: object, name: str, distribution: str = "this process", version: str = "") -> Plugin:
+    def register(self, module: object, name: str, distribution: str = HERE, version: str = "") -> Plugin:
         """Add a plugin by hand: a module, or any object with hook implementations. A faulty one is quarantined."""
         return self._take_offers(self.host.register(module, name, distribution, version))
 
@@ -226,6 +227,7 @@ class Registry:
         except BaseException as error:
             pass_on(error)
             raise PluginError(offer.plugin.title, f"filling in {offer.name}[{parameter}]", error) from error
+        note_origin(filled, offer.plugin)
         return filled
 
     def names(self, kind: Kind) -> list[str]:

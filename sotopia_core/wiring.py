@@ -33,7 +33,7 @@ from sotopia_core.interfaces import (
     TerminalEvaluator,
     model_refs,
 )
-from sotopia_core.plugins import CORE
+from sotopia_core.plugins import CORE, titled
 from sotopia_core.registry import Kind, Registry
 from sotopia_core.rubrics import dimensions_from_table
 from sotopia_core.wording import explain, location
@@ -93,7 +93,7 @@ class Seating:
             raise
         except BaseException as error:
             pass_on(error)
-            raise PluginError(blueprint.use, "being made", error) from error
+            raise PluginError(titled(type(blueprint.sample), blueprint.use), "being made", error) from error
         assert isinstance(agent, Agent)
         if agent.prompts() != blueprint.sample.prompts():
             raise ConfigError(f"{blueprint.use}: a prompt template changed while the run went on; start a new run")
@@ -248,6 +248,16 @@ class Wiring:
         return tuple(evaluator.dimensions for evaluator in self.terminal_evaluators)
 
 
+def _look_at(component: Component) -> None:
+    """Ask a component for all that it says of itself, so that whatever is wrong with that comes before the run."""
+    component.content_options()
+    component.prompts()
+    if isinstance(component, TerminalEvaluator) and not isinstance(component.dimensions, DimensionSet):
+        raise TypeError(f"its dimensions are {type(component.dimensions).__name__}, not a DimensionSet")
+    if isinstance(component, Agent | TerminalEvaluator):
+        _ = component.model_label
+
+
 def wire(
     loaded: LoadedConfig, registry: Registry, stored: StoredDimensions | None = None, *, access: bool = True
 ) -> Wiring:
@@ -383,11 +393,12 @@ class _Wirer:
 
         try:
             sample = make()
+            _look_at(sample)
         except InputError:
             raise
         except BaseException as error:
             pass_on(error)
-            raise PluginError(table.use, f"being made for {location(key)}", error) from error
+            raise PluginError(titled(found, table.use), f"being made for {location(key)}", error) from error
         return Blueprint(table.use, sample, make)
 
     def _guard(self, key: Key, work: Callable[[], T]) -> T:

@@ -22,6 +22,7 @@ from sotopia_core.errors import (
 from sotopia_core.interfaces import Agent
 from sotopia_core.limits import within
 from sotopia_core.messages import AgentAction, Observation, is_well_formed
+from sotopia_core.plugins import titled
 
 T = TypeVar("T")
 
@@ -150,7 +151,7 @@ class Interaction:
             raise PluginError(self._title(name), doing, error) from error
 
     def _title(self, name: str) -> str:
-        return f"{name} ({type(self._agents[name]).__name__})"
+        return f"{name} ({titled(type(self._agents[name]))})"
 
     async def _close(self, over: bool) -> None:
         for name, agent in self._agents.items():

@@ -28,6 +28,7 @@ from sotopia_core.errors import (
 from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.limits import within
+from sotopia_core.plugins import titled
 from sotopia_core.profiles import Combo, Pool
 from sotopia_core.wiring import Wiring
 
@@ -64,10 +65,10 @@ def draw_combos(wiring: Wiring, pool: Pool) -> list[Combo]:
         raise
     except BaseException as error:
         pass_on(error)
-        raise PluginError(type(sampler).__name__, "sampling", error) from error
+        raise PluginError(titled(type(sampler)), "sampling", error) from error
     for combo in combos:
         if not isinstance(combo, Combo):
-            raise PluginError(type(sampler).__name__, "sampling", f"it gave {type(combo).__name__}, not a Combo")
+            raise PluginError(titled(type(sampler)), "sampling", f"it gave {type(combo).__name__}, not a Combo")
         if seats is not None and len(combo.agents) != seats:
             raise InputError(
                 f"scenario {combo.environment.label!r} has {len(combo.agents)} goals "

@@ -30,9 +30,14 @@ def transcript_of(episode: EpisodeLog) -> Transcript:
 
 
 def _played(episode: EpisodeLog) -> Transcript:
-    background = background_for_judge(episode.combo) if episode.combo is not None else _pieced_together(episode)
-    left = frozenset(event.sender for event in episode.events if event.action.action_type == "leave")
-    return Transcript(background=background, turn=episode.turns[-1].number, events=episode.events, left=left)
+    combo = episode.combo
+    return Transcript(
+        background=background_for_judge(combo) if combo is not None else _pieced_together(episode),
+        turn=episode.turns[-1].number,
+        events=episode.events,
+        left=frozenset(event.sender for event in episode.events if event.action.action_type == "leave"),
+        game_metadata=(combo.environment.game_metadata or {}) if combo is not None else {},
+    )
 
 
 def _pieced_together(episode: EpisodeLog) -> Background:

@@ -373,3 +373,114 @@ def test_a_fault_in_a_hook_is_reported_once_and_counted():
         "plugin y failed in sotopia_turn_taken: no": 1,
     }
     assert faults.first == "plugin x failed in sotopia_turn_taken: no"
+
+
+class Grumpy(Says):
+    """Does what a faulty agent does, wherever it is told to."""
+
+    when: str = "never"
+
+    def model_post_init(self, context):
+        if self.when == "made":
+            raise RuntimeError("not today")
+
+    def prompts(self):
+        if self.when == "asked":
+            raise RuntimeError("no words")
+        return {}
+
+    async def aact(self, observation):
+        if self.when == "exit":
+            sys.exit(4)
+        return 3 if self.when == "nonsense" else await super().aact(observation)
+
+
+class Shapeless(Fixed):
+    """An evaluator with no dimensions."""
+
+    @property
+    def dimensions(self):
+        raise RuntimeError("none")
+
+
+class Moody(Fixed):
+    """An evaluator that fails when it should judge."""
+
+    async def evaluate(self, transcript, context):
+        raise RuntimeError("no opinion")
+
+
+class Trouble:
+    @hookimpl
+    def sotopia_agents(self):
+        return [Grumpy]
+
+    @hookimpl
+    def sotopia_terminal_evaluators(self):
+        return [Shapeless, Moody]
+
+
+@pytest.fixture
+def run_with_trouble(tmp_path):
+    """Wire and play a run file in which a plugin of a third party misbehaves; return the episode."""
+    import asyncio
+
+    from sotopia_core.config import load_config
+    from sotopia_core.database.pool import find_pool
+    from sotopia_core.engine.run import draw_combos, play_run
+    from sotopia_core.lifecycle import log_fault
+    from sotopia_core.wiring import wire
+
+    def run(when, evaluator=""):
+        text = f'[[agents]]\nuse = "Grumpy"\nwhen = "{when}"\n[pool]\npacks = ["starter"]\n'
+        text += f'[[terminal_evaluators]]\nuse = "{evaluator}"\n' if evaluator else ""
+        (tmp_path / "run.toml").write_text(text, encoding="utf-8")
+        registry = Registry.discover()
+        registry.register(Trouble(), "trouble", "sotopia-trouble", "6.6")
+        wiring = wire(load_config([tmp_path / "run.toml"]), registry)
+        pool = find_pool(wiring.config.pool, wiring.base, registry, None, relationships=False).pool
+        return asyncio.run(play_run(wiring, draw_combos(wiring, pool), None, registry.notifier(log_fault))).only
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("when", "cause"),
+    [("exit", "SystemExit: 4"), ("nonsense", "it gave int, not an AgentAction")],
+)
+def test_what_fails_in_use_is_named_with_its_plugin_and_distribution(run_with_trouble, when, cause):
+    episode = run_with_trouble(when)
+    assert episode.status == "failed"
+    assert "(Grumpy of plugin trouble (sotopia-trouble 6.6)) failed at turn 0: " in episode.cause
+    assert episode.cause.endswith(cause)
+
+
+@pytest.mark.parametrize(
+    ("when", "evaluator", "message"),
+    [
+        (
+            "made",
+            "",
+            "Grumpy of plugin trouble (sotopia-trouble 6.6) failed being made for agents[0]: RuntimeError: not today",
+        ),
+        (
+            "asked",
+            "",
+            "Grumpy of plugin trouble (sotopia-trouble 6.6) failed being made for agents[0]: RuntimeError: no words",
+        ),
+        ("never", "Shapeless", "Shapeless of plugin trouble (sotopia-trouble 6.6) failed being made for "),
+    ],
+)
+def test_what_fails_before_the_run_is_named_with_its_plugin_and_distribution(
+    run_with_trouble, when, evaluator, message
+):
+    with pytest.raises(PluginError) as caught:
+        run_with_trouble(when, evaluator)
+    assert message in str(caught.value)
+
+
+def test_an_evaluator_that_fails_leaves_its_name_and_distribution_beside_the_cause(run_with_trouble):
+    episode = run_with_trouble("never", "Moody")
+    assert episode.status == "unscored"
+    (reason,) = {reason for reward in episode.outcome.values() for reason in reward.reasons}
+    assert reason == "Moody: RuntimeError: no opinion (Moody of plugin trouble (sotopia-trouble 6.6))"

@@ -46,6 +46,9 @@ async def test_a_played_one_is_what_the_judge_was_given():
     transcript = transcript_of(episode)
     assert transcript.background == background_for_judge(combo())
     assert transcript.events == episode.events
+    assert transcript.game_metadata == {}
+    game = combo(game_metadata={"bargain": {"lowest": 5}})
+    assert transcript_of(episode.model_copy(update={"combo": game})).game_metadata == {"bargain": {"lowest": 5}}
     without = transcript_of(episode.model_copy(update={"combo": None}))
     assert without.background == background_for_judge(combo())
 
