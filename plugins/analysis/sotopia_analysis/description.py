@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from sotopia_analysis.intervals import FEW, Estimate, clustered_mean
 from sotopia_analysis.scores import FACTORS, Scores, column_of
@@ -60,22 +61,23 @@ def describe(
     scores.require_one_scale(mix_dimensions=mix_dimensions, mix_judges=mix_judges or "judge" in factors)
     clustered_by = "episode" if "scenario" in factors else "scenario"
     cluster = "episode" if clustered_by == "episode" else "environment"
-    coded = scores.frame.with_columns(
-        pl.col(cluster).to_physical().cast(pl.Int64).alias("cluster"),
-        *(scores.asked(n).alias(f"asked {n}") for n in names),
-    )
+    clusters = scores.frame[cluster].to_physical().to_numpy().astype(np.int64)
+    values = {name: scores.frame[column_of(name)].to_numpy() for name in names}  # NaN where null
+    asked = {name: scores.frame.select(scores.asked(name).alias("asked")).to_series() for name in names}
+    masks = {name: _mask(one, scores.frame.height) for name, one in asked.items()}
     rows: list[Description] = []
-    for key, part in _groups(coded, factors):
+    for key, places in _groups(scores.frame, factors):
         group = dict(zip(factors, map(str, key), strict=True))
         for name in names:
-            asked = part.filter(pl.col(f"asked {name}"))
-            if not asked.height:
+            meant = places[masks[name][places]]
+            if not len(meant):
                 continue
-            column = column_of(name)
-            there = asked.drop_nulls(column)
-            missing = asked.filter(pl.col(column).is_null())
-            estimate = clustered_mean(there[column].to_numpy(), there["cluster"].to_numpy(), level)
-            rows.append(Description(group, name, estimate, missing.height, _reasons(missing), clustered_by))
+            given = values[name][meant]
+            there = ~np.isnan(given)
+            estimate = clustered_mean(given[there], clusters[meant][there], level)
+            missing = meant[~there]
+            reasons = _reasons(scores.frame["reason"].gather(missing)) if len(missing) else {}
+            rows.append(Description(group, name, estimate, len(missing), reasons, clustered_by))
     return Descriptions(factors, tuple(rows), tuple(notes_on(scores, [row.estimate for row in rows])), level)
 
 
@@ -89,14 +91,21 @@ def check_factors(by: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("model", *by)))
 
 
-def _groups(frame: pl.DataFrame, factors: Sequence[str]) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
-    texts = frame.with_columns(pl.col(name).cast(pl.String) for name in factors)
-    parts = texts.partition_by(factors, as_dict=True, include_key=False)
-    yield from sorted(parts.items(), key=lambda part: tuple(map(str, part[0])))
+def _mask(asked: pl.Series, height: int) -> NDArray[np.bool_]:
+    """Return in which rows a dimension was asked for; an expression that holds everywhere gives one value for all."""
+    return np.broadcast_to(asked.to_numpy(), (height,))
 
 
-def _reasons(missing: pl.DataFrame) -> dict[str, int]:
-    counted = missing.group_by("reason").len().sort("len", "reason", descending=[True, False])
+def _groups(frame: pl.DataFrame, factors: Sequence[str]) -> list[tuple[tuple[object, ...], NDArray[np.int64]]]:
+    """Return the rows of each group, by the texts that name it."""
+    keys = frame.select(pl.col(name).cast(pl.String) for name in factors).with_row_index("row")
+    parts = keys.group_by(factors).agg("row")
+    found = [(row[:-1], np.array(row[-1], dtype=np.int64)) for row in parts.iter_rows()]
+    return sorted(found, key=lambda part: tuple(map(str, part[0])))
+
+
+def _reasons(reasons: pl.Series) -> dict[str, int]:
+    counted = reasons.value_counts().sort("count", "reason", descending=[True, False])
     return {str(reason): int(count) for reason, count in counted.iter_rows()}
 
 
