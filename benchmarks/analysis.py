@@ -201,7 +201,8 @@ def _means(quick: bool) -> Table:
                 values, clusters, mean = draw(random, scenarios)
                 with_clusters += _covers(clustered_mean(values, clusters), mean)
                 without += _covers(clustered_mean(values, np.arange(len(values))), mean)
-            rows.append((what, scenarios, 100 * with_clusters / times, target, 100 * without / times))
+            wanted = target if draw is not _rare else "none"
+            rows.append((what, scenarios, 100 * with_clusters / times, wanted, 100 * without / times))
     method = f"95% intervals of {times:,} simulated studies; the share, in per cent, that covers the true mean."
     columns = ("scores", "scenarios", "clustered", "target", "not clustered")
     return Table("analysis: coverage of means", method, columns, tuple(rows))

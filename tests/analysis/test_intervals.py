@@ -52,22 +52,27 @@ def test_error_and_freedom_are_those_of_the_definition(groups):
     values = np.array([value for group in groups for value in group])
     clusters = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     found = clustered_mean(values, clusters)
-    if np.ptp(values) == 0:
-        assert found.error is None
-        return
     error, freedom = by_definition(values, clusters)
+    if found.error is None:
+        assert error == pytest.approx(0, abs=1e-9)
+        return
     assert found.error == pytest.approx(error, abs=1e-9)
     assert found.freedom == pytest.approx(freedom)
 
 
 @pytest.mark.parametrize(
     ("values", "clusters", "value", "n"),
-    [([], [], None, 0), ([3.0, 5.0], [7, 7], 4.0, 2), ([4.0, 4.0, 4.0], [1, 2, 3], 4.0, 3)],
-    ids=["no value", "one cluster", "no spread"],
+    [
+        ([], [], None, 0),
+        ([3.0, 5.0], [7, 7], 4.0, 2),
+        ([4.0, 4.0, 4.0], [1, 2, 3], 4.0, 3),
+        ([0.1, 0.3, 0.3, 0.1], [1, 1, 2, 2], 0.2, 4),
+    ],
+    ids=["no value", "one cluster", "no spread", "no spread between clusters"],
 )
 def test_where_nothing_tells_how_far_off_it_is_a_mean_has_no_interval(values, clusters, value, n):
     found = clustered_mean(np.array(values), np.array(clusters, dtype=np.int64))
-    assert (found.value, found.n) == (value, n)
+    assert (found.value, found.n) == (None if value is None else pytest.approx(value), n)
     assert found.low is found.high is found.error is found.freedom is None
 
 

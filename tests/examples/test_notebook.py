@@ -43,10 +43,8 @@ def printed(cell):
     return "".join("".join(output["text"]) for output in streams)
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """Execute the notebook in a kernel that has a home, a working directory and a temporary folder of its own."""
-    base = tmp_path_factory.mktemp("notebook")
+def execute(path, base):
+    """Execute a notebook in a kernel that has a home, a working directory and a temporary folder of its own."""
     folders = {name: base / name for name in ("home", "here", "temporary", "jupyter", "ipython", "out")}
     for folder in folders.values():
         folder.mkdir()
@@ -57,7 +55,7 @@ def executed(tmp_path_factory):
     (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     result = folders["out"] / "executed.ipynb"
     done = subprocess.run(
-        [sys.executable, "-c", EXECUTE, NOTEBOOK, folders["here"], result],
+        [sys.executable, "-c", EXECUTE, path, folders["here"], result],
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -75,6 +73,11 @@ def executed(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(result.read_text(encoding="utf-8")), folders
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    return execute(NOTEBOOK, tmp_path_factory.mktemp("notebook"))
 
 
 @pytest.fixture(scope="module")

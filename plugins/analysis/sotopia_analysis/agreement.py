@@ -111,7 +111,9 @@ def _notes(ratings: Ratings) -> list[str]:
         )
     clusters = len(np.unique(ratings.clusters))
     if clusters < FEW:
-        notes.append(f"there are {clusters} {ratings.clustered_by}s: with fewer than {FEW}, intervals are too narrow")
+        notes.append(
+            f"there are {clusters} {ratings.clustered_by}s: with fewer than {FEW}, intervals say little about others"
+        )
     alone = int(np.sum(np.sum(~np.isnan(next(iter(ratings.people.values()))), axis=1) < 2))
     if alone:
         notes.append(f"{alone} of {len(ratings.units)} rated seats have one annotator, who agrees with nobody")

@@ -39,7 +39,7 @@ class Estimate:
 
     ``value`` is None without observations. ``low``, ``high``, ``error`` (the standard error) and ``freedom`` (its
     degrees of freedom) are None with fewer than two clusters, since nothing then tells how much scenarios differ, and
-    where all values are the same, since an interval of no width would claim certainty.
+    where the clusters do not differ at all, since an interval of no width would claim certainty.
     """
 
     value: float | None
@@ -70,11 +70,13 @@ def clustered_mean(values: Numbers, clusters: Codes, level: float = 0.95) -> Est
     _, place = np.unique(clusters, return_inverse=True)
     sizes = np.bincount(place).astype(np.float64)
     groups = len(sizes)
-    if groups < 2 or np.ptp(values) == 0:
+    if groups < 2:
         return Estimate(mean, None, None, None, None, n, groups)
     residuals = np.bincount(place, weights=values - mean)
     share = sizes / n
     error = math.sqrt(float(np.sum(residuals**2 / (1 - share)))) / n
+    if error <= 1e-12 * max(1.0, abs(mean)):
+        return Estimate(mean, None, None, None, None, n, groups)
     freedom = satterthwaite(sizes)
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     return Estimate(mean, mean - reach, mean + reach, error, freedom, n, groups)

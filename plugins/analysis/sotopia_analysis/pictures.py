@@ -226,15 +226,15 @@ def _title(dimension: str) -> str:
 
 
 def _caption(figure: Figure, text: str, notes: Sequence[str]) -> None:
-    lines = [text, *_folded(notes)]
+    lines = [text, *_folded(notes, letters=int(17 * figure.get_figwidth()))]
     figure.supxlabel("\n".join(lines), fontsize=7, color="0.3", x=0.01, ha="left")
 
 
-def _folded(notes: Sequence[str]) -> Iterator[str]:
+def _folded(notes: Sequence[str], letters: int) -> Iterator[str]:
     for note in notes:
         line = ""
         for word in f"Note: {note}.".split():
-            if len(line) + len(word) > 130:
+            if len(line) + len(word) > letters:
                 yield line
                 line = ""
             line = f"{line} {word}".strip()
