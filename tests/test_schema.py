@@ -17,7 +17,7 @@ from sotopia_core.registry import Registry
 from sotopia_core.schema import run_file_schema
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("**/*.toml"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))  # those below belong to plugins with components of their own
 STARTER = ROOT / "sotopia_core" / "cli" / "run_file.toml"
 
 D = TypeVar("D", bound=BaseModel)

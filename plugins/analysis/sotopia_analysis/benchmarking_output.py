@@ -32,7 +32,7 @@ def run_benchmark(
 ) -> int:
     """Play a benchmark, print what it came to, and return the exit status."""
     figures = None if published is None else read_published(published)
-    registry = Registry.installed()
+    registry = Registry.discover()  # a registry of its own, which the progress display joins
     storage = find_storage(registry, store)
     opened = storage.open() if storage.exists() else None
     progress = Progress(quiet=form == "json")
