@@ -1,13 +1,14 @@
-"""Over any sequence of operations, the store in a file and the store in memory answer alike."""
+"""Over any sequence of operations, the stores in a file, in memory and on a Redis server answer alike."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import StorageError
@@ -15,7 +16,9 @@ from sotopia_core.interfaces import JournalEntry, Order, Store
 from sotopia_core.profiles import AgentProfile
 from sotopia_core.records import Record
 from sotopia_storage.memory import Memory
+from sotopia_storage.redis.storage import Redis
 from sotopia_storage.sqlite import SQLite
+from sotopia_testing.redis_server import RedisServer
 from sotopia_testing.storage import Note, OldNote, entry, pks
 
 NAME = "the store.db"
@@ -80,21 +83,24 @@ def failing(batch: list[Record]) -> Iterator[Record]:
 
 
 class Stores(RuleBasedStateMachine):
+    """What is done to a store, and to one in memory that says what must come of it."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.file = SQLite(path=Path(self.folder.name) / NAME).open()
+        self.store, self.name = self.open()
         self.memory = Memory().open()
 
+    def open(self) -> tuple[Store, str]:
+        """Return an empty store, and its name in messages."""
+        raise NotImplementedError
+
     def teardown(self) -> None:
-        self.file.close()
+        self.store.close()
         self.memory.close()
-        self.folder.cleanup()
 
     def agree(self, operation: Callable[[Store], object]) -> None:
-        in_file = outcome(self.file, operation)
-        message = in_file[1].replace(f"{self.folder.name}/", "")
-        assert (in_file[0], message) == outcome(self.memory, operation)
+        kind, text = outcome(self.store, operation)
+        assert (kind, text.replace(self.name, NAME)) == outcome(self.memory, operation)
 
     @rule(record=records)
     def put(self, record: Record) -> None:
@@ -156,5 +162,28 @@ class Stores(RuleBasedStateMachine):
         self.agree(lambda store: store.release_lease(name, owner))
 
 
-Stores.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestTheStoresAgree = Stores.TestCase
+class File(Stores):
+    def open(self) -> tuple[Store, str]:
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / NAME
+        return SQLite(path=path).open(), str(path)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+
+def test_a_file_and_memory_agree() -> None:
+    run_state_machine_as_test(File, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+
+
+def test_a_redis_server_and_memory_agree(redis_stack: RedisServer) -> None:
+    pytest.importorskip("redis_om", reason="needs the extra redis")
+
+    class Server(Stores):
+        def open(self) -> tuple[Store, str]:
+            redis_stack.clear()
+            storage = Redis.from_url(redis_stack.url)
+            return storage.open(), storage.url
+
+    run_state_machine_as_test(Server, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))

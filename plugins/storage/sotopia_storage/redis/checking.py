@@ -36,7 +36,7 @@ def durability(server: Server) -> str:
         case "always":
             return SURE
         case "everysec":
-            return "all but the last second or two (appendonly yes, appendfsync everysec)"
+            return "all but the last two seconds (appendonly yes, appendfsync everysec)"
         case "no":
             return "what the system happened to have written to disk (appendonly yes, appendfsync no)"
         case _:
