@@ -141,6 +141,38 @@ def test_a_copy_goes_on_after_its_server_was_killed(
         assert damages(target) == []
 
 
+def test_a_batch_that_is_sent_in_parts_is_refused_in_one_line_when_its_server_dies(
+    start_redis: StartRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sotopia_storage.redis.batches.MEMORY", 20_000)
+    server = start_redis(append_only=True)
+
+    def dying() -> Iterator[AgentProfile]:
+        for number in range(500):
+            if number == 300:
+                server.kill()
+            yield person(f"p{number:03}", public_info="x" * 1000)
+
+    with Redis.from_url(server.url).open() as store:
+        store.put(person("before"))
+        with pytest.raises(StorageError, match="no server answers there|the connection broke"):
+            store.put_many(dying())
+        server.start()
+        assert store.pks(AgentProfile) == ["before"]
+        assert damages(store) == []
+
+
+def test_a_search_right_after_a_restart_finds_everything(start_redis: StartRedis) -> None:
+    server = start_redis(append_only=True)
+    with Redis.from_url(server.url).open() as store:
+        store.put_many(person(f"p{number:05}", tag=f"t{number % 2}") for number in range(5000))
+        for _ in range(3):
+            server.kill()
+            server.start()
+            assert store.count(AgentProfile, {"tag": "t1"}) == 2500
+            assert len(store.pks(AgentProfile)) == 5000
+
+
 WRITING_UNTIL_KILLED = """
 from sotopia_storage.redis import batches
 from sotopia_storage.redis.storage import Redis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, Self
 
 import redis
@@ -112,9 +113,11 @@ class Batches:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        if self._set_aside and not isinstance(error, redis.ConnectionError | redis.TimeoutError):
-            names = [f"{self._aside}:{number}" for number in range(1, self._set_aside + 1)]
+    def __exit__(self, *_: object) -> None:
+        if not self._set_aside:
+            return
+        names = [f"{self._aside}:{number}" for number in range(1, self._set_aside + 1)]
+        with suppress(redis.RedisError, OSError):  # it goes by itself, and what went wrong is being raised
             for start in range(0, len(names), 1000):
                 self._server.ask("UNLINK", *names[start : start + 1000])
             self._server.ask("UNLINK", self._aside)

@@ -29,14 +29,16 @@ class Server:
     """A server that has answered, and has all modules. Safe to use from several threads.
 
     ``name`` is the URL as messages show it. No answer is waited for longer than ``timeout`` seconds, no connection
-    longer than ``connect_timeout``. Making one raises ``StorageError``, which says in one line why that cannot be;
+    longer than ``connect_timeout``. ``connections`` counts those made: over a new one may be a server that was started
+    anew. Making one raises ``StorageError``, which says in one line why that cannot be;
     otherwise what goes wrong is raised as redis-py has it, for :meth:`explain`.
     """
 
     def __init__(self, url: str, *, name: str, password: str | None, timeout: float, connect_timeout: float) -> None:
         self.name = name
         self.timeout = timeout
-        self._renewed = False
+        self.connections = 0
+        self._closed = False
         options: dict[str, Any] = {
             "protocol": 2,
             "decode_responses": True,
@@ -61,7 +63,7 @@ class Server:
 
     def _greet(self, connection: Any) -> None:
         connection.on_connect()
-        self._renewed = True
+        self.connections += 1
 
     def _probe(self) -> None:
         missing = [module for module, words in MODULES.items() if not self._knows(*words)]
@@ -81,13 +83,10 @@ class Server:
             return False
         return True
 
-    def was_renewed(self) -> bool:
-        """Whether a connection was made since this was last asked: the server may have been started anew."""
-        renewed, self._renewed = self._renewed, False
-        return renewed
-
     def ask(self, *words: Word) -> Any:
         """Send one command and return the answer."""
+        if self._closed:  # redis-py would connect anew
+            raise redis.ConnectionError("it was closed")
         return self._execute(*words)
 
     def ask_all(self, commands: Iterable[Sequence[Word]], *, at_once: bool) -> list[Any]:
@@ -119,6 +118,7 @@ class Server:
 
     def close(self) -> None:
         """Close all connections."""
+        self._closed = True
         self._client.close()
 
     def explain(self, error: Exception) -> str:

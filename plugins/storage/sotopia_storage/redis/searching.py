@@ -185,15 +185,21 @@ class Indexes:
         )  # fmt: skip
 
     def _with_index(self, kind: type[Record], ask: Callable[[], T]) -> T:
-        self.make(kind)
-        try:
-            return ask()
-        except redis.ResponseError as error:
-            if not is_missing(error):
-                raise
-        self.forget()
-        self.make(kind)
-        return ask()
+        """Return the answer to a search, asked again where its index was missing or may not have been whole."""
+        for last in (False,) * TRIES + (True,):
+            self.make(kind)
+            connections = self._server.connections
+            try:
+                answer = ask()
+            except redis.ResponseError as error:
+                if last or not is_missing(error):
+                    raise
+            else:
+                # Over a new connection there may be a server that was started anew, and is still making its indexes.
+                if last or connections == self._server.connections:
+                    return answer
+            self.forget()
+        raise AssertionError("the last try returns or raises")
 
 
 def is_missing(error: redis.ResponseError) -> bool:

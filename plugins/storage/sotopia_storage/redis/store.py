@@ -62,8 +62,6 @@ class RedisStore(Store):
     def _using(self) -> Iterator[None]:
         if self._closed:
             raise StorageError(f"the store {self._server.name!r} is closed")
-        if self._server.was_renewed():  # and may be busy making its indexes
-            self._indexes.forget()
         try:
             yield
         except (redis.RedisError, OSError) as error:
