@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("polars", reason="the extra analysis is not installed")
 
-from sotopia_analysis.position import choose, probe, transcript_of
+from sotopia_analysis.position import choose, probe, told
 from sotopia_analysis.position_output import judges_config
 from sotopia_core.database.locate import storage_from_url
 from sotopia_core.episodes import EpisodeLog
@@ -65,7 +65,7 @@ def probed(store, evaluator):
 
 def test_both_orders_tell_the_same_but_for_the_order(store):
     (episode, *_) = store.iterate(EpisodeLog)
-    normal, swapped = (transcript_of(episode, swapped=one) for one in (False, True))
+    normal, swapped = (told(episode, swapped=one) for one in (False, True))
     assert normal.names == swapped.names[::-1] == episode.agent_names
     assert normal.events == swapped.events == episode.events
     assert sorted(map(str, normal.background.participants)) == sorted(map(str, swapped.background.participants))
@@ -95,14 +95,27 @@ def test_the_stand_in_is_fair_says_what_it_is_and_is_asked_once(url):
         assert {episode.status for episode in opened.iterate(EpisodeLog)} == {"scored"}
 
 
-def test_logs_that_do_not_hold_what_a_judge_is_told_are_left_out(store):
+def test_imported_logs_are_judged_too(store):
+    log = imported()
+    store.put(log)
+    try:
+        wiring = replace(wire(judges_config("offline", ()), Registry.installed()), terminal_evaluators=(Partial(),))
+        found = asyncio.run(probe([log], wiring, store))
+    finally:
+        store.delete(EpisodeLog, log.pk)
+    assert (found.rows[0].bias.value, found.rows[0].bias.n) == (2.0, 2)
+
+
+def test_what_cannot_be_judged_again_is_left_out(store):
     (episode, *_) = store.iterate(EpisodeLog)
-    chosen, left_out = choose([imported(), episode], None)
-    assert (len(chosen), left_out) == (1, {"its log does not hold what a judge is told": 1})
+    nothing = imported(verbatim_messages=())
+    failed = episode.model_copy(update={"status": "failed", "cause": "timeout"})
+    chosen, left_out = choose([nothing, failed, episode], None)
+    assert (len(chosen), left_out) == (1, {"its log does not hold what a judge is told": 1, "it failed": 1})
     with pytest.raises(
         InputError, match="no episode can be judged again: 1 x its log does not hold what a judge is told"
     ):
-        choose([imported()], None)
+        choose([nothing], None)
 
 
 def test_somebody_must_be_asked_to_judge(url):

@@ -9,6 +9,7 @@ pl = pytest.importorskip("polars", reason="the extra analysis is not installed")
 from sotopia_analysis import describe, read_scores, scores_of  # noqa: E402
 from sotopia_core.database.files import read_records  # noqa: E402
 from sotopia_core.database.locate import storage_from_url  # noqa: E402
+from sotopia_core.episodes import Provenance, Rescoring, reward_entries  # noqa: E402
 from sotopia_core.errors import InputError  # noqa: E402
 from sotopia_core.evaluation import OVERALL, Evaluation, Score, Scored, aggregate  # noqa: E402
 from sotopia_core.registry import Registry  # noqa: E402
@@ -93,6 +94,32 @@ def test_judges_are_averaged_as_the_episode_was_or_kept_apart():
     assert apart.judges == ("x", "y")
     assert column(apart.by_judge("x"), "score:goal") == [8.0, 4.0]
     assert column(apart.by_judge("y"), "score:goal") == [6.0, None]
+
+
+def test_what_was_judged_again_stands_beside_what_was_judged_first(store):
+    again = judged("later", [(2, 2), "busy"], digest="b" * 16)
+    same = judged("judge", [(9, 9), (9, 9)])
+    store.put(played("E1", ("a", "b"), [(1, 8), (2, 4)]))
+    store.put_many(rescoring(f"R{n}", one) for n, one in enumerate((again, same)))
+    apart = read_scores(store, apart=True)
+    assert apart.judges == ("judge", "judge (rescored)", "later")
+    assert column(apart.by_judge("later"), "score:goal") == [2.0, None]
+    assert column(apart.by_judge("judge"), "score:goal") == [8.0, 4.0]
+    assert read_scores(store).judges == ("judge",)
+
+
+def rescoring(pk, evaluation):
+    outcome = aggregate((evaluation,), ("agent 0", "agent 1"))
+    return Rescoring(
+        pk=pk,
+        episode="E1",
+        status="unscored",
+        evaluations=(evaluation,),
+        outcome=outcome,
+        rewards=reward_entries(("agent 0", "agent 1"), outcome),
+        provenance=Provenance(fingerprint="f", seed=0),
+        judged_at="2025-01-01T00:00:00.000+00:00",
+    )
 
 
 def test_what_failed_is_missing_for_every_judge():

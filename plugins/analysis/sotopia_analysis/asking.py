@@ -46,7 +46,9 @@ def read_ratings(store: str | None, annotators: list[str] | None, judges: list[s
         chosen = [one for one in annotations if not annotators or one.annotator_id in annotators]
         episodes = sorted({one.episode for one in chosen})
         there_are = [pk for pk in episodes if opened.count(EpisodeLog, {"pk": pk})]
-        scores = scores_of((opened.get(EpisodeLog, pk) for pk in there_are), apart=True) if there_are else None
+        scores = (
+            scores_of((opened.get(EpisodeLog, pk) for pk in there_are), apart=True, store=opened) if there_are else None
+        )
         if scores is None and judges:
             raise InputError(f"no annotated episode is in the store, so {judges[0]!r} judged none of them")
         return join_ratings(chosen, scores, judges or ())

@@ -13,14 +13,14 @@ from sotopia_analysis.intervals import FEW, Estimate, clustered_mean, clustered_
 from sotopia_analysis.permutation import SignFlip, holm, sign_flip_test
 from sotopia_core.digests import derive_seed, digest
 from sotopia_core.engine.journal import EpisodeJournal
+from sotopia_core.engine.transcripts import transcript_of
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import EpisodeLog
-from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line, pass_on
-from sotopia_core.evaluation import OVERALL, Evaluation, Judgement, Reward, Unscored, aggregate, check_judgements
+from sotopia_core.errors import InputError
+from sotopia_core.evaluation import OVERALL, Reward, aggregate
 from sotopia_core.interfaces import EvaluationContext, Model, ModelHandle, Store, TerminalEvaluator, Transcript
-from sotopia_core.limits import within
+from sotopia_core.judging import evaluate
 from sotopia_core.models import Scene
-from sotopia_core.visibility import background_for_judge
 from sotopia_core.wiring import Wiring
 
 SEATS: Final = 2
@@ -62,30 +62,34 @@ def choose(episodes: Iterable[EpisodeLog], limit: int | None) -> tuple[list[Epis
     for episode in episodes:
         if limit is not None and len(chosen) == limit:
             break
-        if episode.combo is None or not episode.turns:
-            reason = "its log does not hold what a judge is told"
-        elif episode.status == "failed":
-            reason = "it failed"
-        elif len(episode.agents) != SEATS:
-            reason = "it has more than two agents"
-        else:
+        reason = _unfit(episode)
+        if reason is None:
             chosen.append(episode)
-            continue
-        left_out[reason] = left_out.get(reason, 0) + 1
+        else:
+            left_out[reason] = left_out.get(reason, 0) + 1
     if not chosen:
         why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "there is none"
         raise InputError(f"no episode can be judged again: {why}")
     return chosen, left_out
 
 
-def transcript_of(episode: EpisodeLog, *, swapped: bool) -> Transcript:
+def _unfit(episode: EpisodeLog) -> str | None:
+    if episode.status == "failed":
+        return "it failed"
+    try:
+        names = transcript_of(episode).names
+    except InputError:
+        return "its log does not hold what a judge is told"
+    return None if len(names) == SEATS else f"it has {len(names)} agents, not two"
+
+
+def told(episode: EpisodeLog, *, swapped: bool) -> Transcript:
     """Return an episode as a judge is told of it, with the agents in their order or the other way round."""
-    assert episode.combo is not None
-    background = background_for_judge(episode.combo)
-    if swapped:
-        background = background.model_copy(update={"participants": background.participants[::-1]})
-    left = frozenset(event.sender for event in episode.events if event.action.action_type == "leave")
-    return Transcript(background=background, turn=episode.turns[-1].number, events=episode.events, left=left)
+    transcript = transcript_of(episode)
+    if not swapped:
+        return transcript
+    background = transcript.background
+    return replace(transcript, background=background.model_copy(update={"participants": background.participants[::-1]}))
 
 
 async def probe(
@@ -134,7 +138,7 @@ class _Asking:
         return await self._judge(episode, swapped=False), await self._judge(episode, swapped=True)
 
     async def _judge(self, episode: EpisodeLog, *, swapped: bool) -> dict[str, Reward]:
-        transcript = transcript_of(episode, swapped=swapped)
+        transcript = told(episode, swapped=swapped)
         identity = digest([self.evaluator.content_options(), self.evaluator.dimensions.digest, self._model_options()])
         key = f"position {identity} {episode.pk} {'swapped' if swapped else 'as it was'}"
         journal = EpisodeJournal(key, self.writer, await asyncio.to_thread(self.store.read_journal, key))
@@ -145,35 +149,15 @@ class _Asking:
             seed = derive_seed(0, "position", episode.pk, swapped)
             return ModelHandle(model, purpose="judge", seed=seed, role="judge", scene=lambda: scene, journal=journal)
 
-        judgements: Mapping[str, Judgement]
         async with self.gate:
-            try:
-                context = EvaluationContext(models=lend)
-                judgements = await within(self.evaluator.timeout, lambda: self.evaluator.evaluate(transcript, context))
-            except ModelAccessError:
-                raise
-            except BaseException as error:
-                pass_on(error)
-                cause = one_line(error) if isinstance(error, SotopiaError) else f"the judge failed: {one_line(error)}"
-                judgements = {name: Unscored(reason=cause) for name in transcript.names}
-        return self._rewards(transcript, judgements)
+            role = type(self.evaluator).__name__
+            evaluation = await evaluate(self.evaluator, role, transcript, EvaluationContext(models=lend))
+        return aggregate((evaluation,), transcript.names)
 
     def _model_options(self) -> list[object]:
         model = getattr(self.evaluator, "model", None)
         found = self.wiring.models(model) if isinstance(model, str) else model
         return [type(found).__name__, found.content_options()] if isinstance(found, Model) else []
-
-    def _rewards(self, transcript: Transcript, judgements: Mapping[str, Judgement]) -> dict[str, Reward]:
-        dimensions = self.evaluator.dimensions
-        checked = check_judgements(dimensions, transcript.names, judgements)
-        one = Evaluation(
-            evaluator=type(self.evaluator).__name__,
-            dimension_set=dimensions.name,
-            digest=dimensions.digest,
-            dimensions={dimension.name: dimension.weight for dimension in dimensions.dimensions},
-            judgements=checked,
-        )
-        return aggregate((one,), transcript.names)
 
 
 def _compare(
@@ -187,7 +171,7 @@ def _compare(
     for dimension in (*evaluator.dimensions.names, OVERALL):
         away, clusters, missing = [], [], 0
         for episode, (normal, swapped) in zip(episodes, both, strict=True):
-            first, second = episode.agent_names
+            first, second = normal
             for early, late in ((normal[first], swapped[first]), (swapped[second], normal[second])):
                 one, other = _score(early, dimension), _score(late, dimension)
                 if one is None or other is None:

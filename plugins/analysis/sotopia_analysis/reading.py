@@ -12,7 +12,7 @@ import polars as pl
 
 from sotopia_analysis.scores import UNJUDGED, UNKNOWN, Scores, column_of
 from sotopia_core.digests import digest
-from sotopia_core.episodes import EpisodeLog
+from sotopia_core.episodes import EpisodeLog, Rescoring, cast_of
 from sotopia_core.errors import InputError, NotFoundError, nearest
 from sotopia_core.evaluation import OVERALL, Evaluation, Reward, aggregate
 from sotopia_core.interfaces import Store
@@ -48,7 +48,9 @@ def read_scores(
     """Read the scores of all episodes in a store that have one of the tags and fulfil the conditions, as in ``find``.
 
     ``apart`` keeps the judges apart: a row for each of an episode's evaluations, where otherwise there is one for what
-    they came to together. ``InputError`` where there is no such episode, ``StorageError`` where the store fails.
+    they came to together. What ``sotopia rescore`` had judged again is among them; a judge that scored an episode
+    before is called ``... (rescored)`` there. ``InputError`` where there is no such episode, ``StorageError`` where the
+    store fails.
     """
     conditions = dict(where or {})
     wanted = list(dict.fromkeys(tags))
@@ -65,9 +67,12 @@ def read_scores(
     return reader.scores()
 
 
-def scores_of(episodes: Iterable[EpisodeLog], *, apart: bool = False) -> Scores:
-    """Return the scores of episodes at hand, as :func:`read_scores` does; ``InputError`` where there is none."""
-    reader = _Reader(None, apart=apart)
+def scores_of(episodes: Iterable[EpisodeLog], *, apart: bool = False, store: Store | None = None) -> Scores:
+    """Return the scores of episodes at hand, as :func:`read_scores` does; ``InputError`` where there is none.
+
+    ``store`` is where scenarios are looked up, and what was judged again.
+    """
+    reader = _Reader(store, apart=apart)
     reader.take(episodes)
     if not reader.seats:
         raise InputError("there is no episode to analyse")
@@ -106,6 +111,7 @@ class _Reader:
         self._values: dict[str, MutableSequence[float]] = {OVERALL: array("d")}
         self._sets: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._places: dict[str, tuple[str, str]] = {}
+        self._rescored = apart and store is not None and store.count(Rescoring) > 0
 
     @property
     def seats(self) -> int:
@@ -114,9 +120,15 @@ class _Reader:
     def take(self, episodes: Iterable[EpisodeLog]) -> None:
         for episode in episodes:
             scenario, relationship = self._place(episode)
+            known: set[str] = set()
             for judge, key, rewards in self._judged(episode):
+                known.add(judge)
                 for seat in range(len(episode.agents)):
                     self._add(episode, seat, scenario, relationship, judge, key, rewards)
+            for judge, key, rewards in self._rescorings(episode) if self._rescored else ():
+                name = f"{judge} (rescored)" if judge in known else judge
+                for seat in range(len(episode.agents)):
+                    self._add(episode, seat, scenario, relationship, name, key, rewards)
 
     def _judged(self, episode: EpisodeLog) -> Iterator[Judged]:
         if episode.evaluations:
@@ -134,6 +146,15 @@ class _Reader:
         judges = " + ".join(sorted({_judge(one) for one in episode.evaluations}))
         digests = list(dict.fromkeys(one.digest for one in episode.evaluations))
         yield judges, self._joined(digests), episode.outcome
+
+    def _rescorings(self, episode: EpisodeLog) -> Iterator[Judged]:
+        """Yield what judges made of an episode when they were asked later."""
+        assert self._store is not None
+        names = cast_of(episode)
+        for again in self._store.find(Rescoring, {"episode": episode.pk}):
+            for one in again.evaluations:
+                self._sets.setdefault(one.digest, (one.dimension_set, tuple(one.dimensions)))
+                yield _judge(one), one.digest, aggregate((one,), names or tuple(one.judgements))
 
     def _joined(self, digests: list[str]) -> str:
         """Return the digest of several sets together, which is a set of its own: their scores are averaged."""
@@ -176,7 +197,8 @@ class _Reader:
         key: str,
         rewards: Mapping[str, Reward],
     ) -> None:
-        name = episode.agent_names[seat] if seat < len(episode.agent_names) else episode.agents[seat]
+        cast = cast_of(episode)
+        name = cast[seat] if len(cast) == len(episode.agents) else episode.agents[seat]
         reward = rewards.get(name) or rewards.get(str(seat))
         models = episode.models[1:] if len(episode.models) == len(episode.agents) + 1 else ()
         model, partner = NO_MODEL, NO_MODEL
