@@ -10,10 +10,17 @@ from typing import Any, Final, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from sotopia_core.errors import ModelError, one_line
-from sotopia_core.models import ChatMessage, Completion, ModelReply, ModelRequest, Usage
+from sotopia_core.models import ChatMessage, Completion, ModelReply, ModelRequest, Obtained, Usage
+from sotopia_core.repair import repair
 from sotopia_core.structured import parse
 
 T = TypeVar("T", bound=BaseModel)
+
+LONGEST_REPLY: Final = 200_000
+"""Characters of a reply that are read at most: a judgement of twenty agents has about 70,000."""
+
+LONGEST_QUOTATION: Final = 10_000
+"""Characters of an unusable reply that the model is shown again."""
 
 ASK_AGAIN: Final = "Your last reply cannot be used: {problem}. Reply to the question once more{form}."
 FORM: Final = ", with the one JSON object that was asked for, complete, and nothing around it"
@@ -64,7 +71,7 @@ async def ask(
         attempts += completion.attempts
         latency += completion.latency
         try:
-            value = _value(request, completion)
+            value, obtained = _value(request, completion)
         except ModelError as error:
             if question.re_ask >= re_asks:
                 raise ModelError(f"{label}: {error}", raw=error.raw) from None
@@ -77,25 +84,35 @@ async def ask(
                 usage=usage,
                 attempts=attempts,
                 latency=latency,
-                obtained="text" if value is None else "re-asked" if question.re_ask else "schema",
+                obtained="re-asked" if question.re_ask else obtained,
             )
 
 
-def _value(request: ModelRequest[T], completion: Completion) -> T | None:
+def _value(request: ModelRequest[T], completion: Completion) -> tuple[T | None, Obtained]:
+    """Return the value of a completion, and how it was come by; ``ModelError`` where it holds none."""
     text = completion.text
     cut_off = "; it was cut off: max_tokens is too low" if completion.finish_reason == "length" else ""
     if not text.strip():
         raise ModelError(f"the reply is empty (finish_reason {completion.finish_reason!r}){cut_off}", raw=text)
+    if len(text) > LONGEST_REPLY:
+        raise ModelError(f"the reply is {len(text)} characters long, more than {LONGEST_REPLY}", raw=text)
     if request.response_type is None:
-        return None
+        return None, "text"
     try:
-        return parse(request.response_type, text, request.context)
+        return parse(request.response_type, text, request.context), "schema"
+    except ModelError:
+        pass  # what strict reading refuses may still be plain
+    try:
+        return repair(request.response_type, text, request.context), "repaired"
     except ModelError as error:
         raise ModelError(f"{error}{cut_off}", raw=text) from None
 
 
 def _again(request: ModelRequest[T], times: int, completion: Completion, error: ModelError) -> ModelRequest[T]:
-    said = (ChatMessage(role="assistant", content=completion.text),) if completion.text.strip() else ()
+    quoted = (
+        completion.text if len(completion.text) <= LONGEST_QUOTATION else completion.text[:LONGEST_QUOTATION] + " ..."
+    )
+    said = (ChatMessage(role="assistant", content=quoted),) if quoted.strip() else ()
     form = "" if request.response_type is None else FORM
     told = ChatMessage(role="user", content=ASK_AGAIN.format(problem=one_line(error), form=form))
     return replace(request, messages=(*request.messages, *said, told), re_ask=times)

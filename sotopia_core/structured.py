@@ -134,7 +134,7 @@ def parse(response_type: type[T], text: str, context: Hashable = None) -> T:
         found = _one_object(text)
         return response_type.model_validate_json(found, strict=True, context=context)
     except ValidationError as error:
-        raise ModelError(f"the reply is no {response_type.__name__}: {_first_problem(error)}", raw=text) from None
+        raise ModelError(f"the reply is no {response_type.__name__}: {first_problem(error)}", raw=text) from None
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise ModelError(f"the reply is no {response_type.__name__}: {reason}", raw=text) from None
@@ -170,7 +170,8 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Say in one line what is wrong first, where, and how much more there is."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     where = ".".join(str(step) for step in problems[0]["loc"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

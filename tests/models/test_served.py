@@ -242,6 +242,15 @@ class TestFaults:
         assert (await model.generate(request)).attempts == 1
         assert ["response_format" in seen.body for seen in server.requests()] == [True, False, False]
 
+    async def test_what_is_asked_for_again_is_also_asked_for_in_words(self, ask: Asking, server: ChatServer) -> None:
+        server.script("So so.", '{"reasoning": "so so", "score": 0}')
+        reply = await ask(response_type=Assessment, re_asks=1)
+        assert (reply.obtained, reply.attempts, reply.usage.calls) == ("re-asked", 2, 2)
+        first, second = (request.body for request in server.requests())
+        assert "JSON schema" not in first["messages"][-1]["content"]
+        assert "it holds no JSON objects" in second["messages"][-1]["content"]
+        assert "JSON schema" in second["messages"][-1]["content"]
+
     async def test_a_request_that_is_refused_in_words_too_is_refused_for_what_was_said_first(
         self, ask: Asking, server: ChatServer
     ) -> None:

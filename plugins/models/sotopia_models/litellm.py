@@ -152,7 +152,7 @@ class LiteLLM(ServedModel):
             if by_schema:
                 asked_for = {"name": schema_name(request.response_type), "schema": schema, "strict": True}
                 response_format = {"type": "json_schema", "json_schema": asked_for}
-            else:
+            if not by_schema or request.re_ask:  # a server may have taken the schema and not have heeded it
                 _append_to_last_user_message(messages, instructions_for(schema))
         given = {
             "temperature": self.temperature if request.temperature is None else request.temperature,

@@ -134,7 +134,7 @@ class OpenAICompatible(ServedModel):
         if response_type is not None:
             if by_schema:
                 tail += _response_format(response_type, request.context)
-            else:
+            if not by_schema or request.re_ask:  # a server may have taken the schema and not have heeded it
                 schema = json_schema_for(response_type, request.context)
                 _append_to_last_user_message(messages, request.messages, instructions_for(schema))
         return f'{{"model":{_encode(self.model)},"messages":[{",".join(messages)}]{tail}}}'.encode()
