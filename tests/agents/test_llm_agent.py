@@ -292,7 +292,7 @@ def test_a_note_to_oneself_does_not_become_public():
         reply({"action_type": "speak", "argument": "x", "to": [ME]})
 
 
-@pytest.mark.parametrize("wrong", ["Zoe", "everyone", "bob"])
+@pytest.mark.parametrize("wrong", ["Zoe", "everyone", "bo"])
 def test_only_those_present_can_be_addressed(wrong: str):
     with pytest.raises(ModelError, match=rf"'{wrong}' cannot be addressed; write 'Bob' or 'Søren K\.' or '李雷'"):
         reply({"action_type": "speak", "argument": "x", "to": [wrong]})
