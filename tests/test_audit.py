@@ -102,7 +102,7 @@ def with_scenario(episode: EpisodeLog, viewer: str, text: str) -> EpisodeLog:
 # --- nothing leaked
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=plans(deeds=10, short=True))
 def test_no_episode_as_it_is_played_leaks(plan):
     world = World(plan)
@@ -199,7 +199,7 @@ def test_private_messages_of_games_are_looked_for_without_any_cast():
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_private_text_of_an_agent_is_put_into_what_another_was_sent_is_found(data):
     episode = played()
     viewer, owner = data.draw(st.permutations([MIA, LEO, NOOR]))[:2]
