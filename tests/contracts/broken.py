@@ -15,12 +15,23 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_serialize
 
 from sotopia_core.evaluation import Dimension, DimensionSet, Score, Scored, Unscored
 from sotopia_core.hookspecs import hookimpl
-from sotopia_core.interfaces import Agent, ModelRef, Ordering, ResponseEvaluator, Sampler, TerminalEvaluator, Verdict
+from sotopia_core.interfaces import (
+    Agent,
+    Model,
+    ModelRef,
+    Ordering,
+    ResponseEvaluator,
+    Sampler,
+    TerminalEvaluator,
+    Verdict,
+)
 from sotopia_core.messages import AgentAction
+from sotopia_core.models import Completion
 from sotopia_core.packs import Pack
 from sotopia_testing.agents import AgentContract
 from sotopia_testing.components import ComponentContract
 from sotopia_testing.dimensions import DimensionsContract
+from sotopia_testing.models import ModelContract
 from sotopia_testing.orderings import OrderingContract
 from sotopia_testing.packs import PackContract
 from sotopia_testing.plugins import PluginContract
@@ -31,8 +42,11 @@ from tests.core.casts import InSeatOrder, speak
 
 SUITES: tuple[type, ...] = (
     *(ComponentContract, AgentContract, OrderingContract, SamplerContract, ResponseEvaluatorContract),
-    *(TerminalEvaluatorContract, DimensionsContract, PackContract, PluginContract),
+    *(TerminalEvaluatorContract, DimensionsContract, ModelContract, PackContract, PluginContract),
 )
+
+
+SECRET = "sk-careless"
 
 
 class Counter:
@@ -279,6 +293,67 @@ def sleeping(result: Any = None) -> Callable[[Any, Any], Any]:
         return everybody(1)(transcript, context) if result is None else result
 
     return sleep
+
+
+# Models.
+
+
+def model(answer: Callable[[Any, Any], Any], **more: Any) -> Model:
+    """Make a model that answers so."""
+
+    async def complete(self: Model, request: Any) -> Any:
+        given = answer(self, request)
+        return await given if inspect.isawaitable(given) else given
+
+    return type("Broken", (Model,), {"complete": complete, "label": property(lambda self: "broken"), **more})()
+
+
+def saying(text: str = "Hm.", **fields: Any) -> Callable[[Any, Any], Any]:
+    return lambda self, request: Completion(text=text, model="broken", **fields)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def fail(*_: object) -> Any:
+        raise error
+
+    return fail
+
+
+def one_at_a_time() -> Model:
+    busy: list[bool] = []
+
+    async def answer(self: Model, request: Any) -> Completion:
+        if busy:
+            raise RuntimeError("I am busy")
+        busy.append(True)
+        await asyncio.sleep(0)
+        busy.clear()
+        return Completion(text="Hm.", model="broken")
+
+    return model(answer)
+
+
+def closing_once() -> Model:
+    closed: list[bool] = []
+
+    async def aclose(self: Model) -> None:
+        assert not closed, "closed already"
+        closed.append(True)
+
+    return model(saying(), aclose=aclose)
+
+
+class Indiscreet(Model):
+    """It keeps its key among its options."""
+
+    key: str = SECRET
+
+    @property
+    def label(self) -> str:
+        return "indiscreet"
+
+    async def complete(self, request: Any) -> Completion:
+        return Completion(text="Hm.", model="indiscreet")
 
 
 # Dimension sets, packs, plugins.

@@ -21,6 +21,8 @@ from sotopia_core.registry import Registry
 from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
 from sotopia_evaluators.judge import ReachGoalLLMEvaluator
 from sotopia_evaluators.rules import RuleBasedTerminatedEvaluator
+from sotopia_models.offline import Offline
+from sotopia_models.openai_compatible import OpenAICompatible
 from sotopia_orderings.random_order import Random
 from sotopia_orderings.round_robin import RoundRobin
 from sotopia_orderings.simultaneous import Simultaneous
@@ -30,12 +32,15 @@ from sotopia_samplers.stored import CombosSampler
 from sotopia_samplers.uniform import UniformSampler
 from sotopia_testing import casts
 from sotopia_testing.agents import AgentContract
+from sotopia_testing.chat_server import ChatServer
 from sotopia_testing.dimensions import DimensionsContract
+from sotopia_testing.models import ModelContract
 from sotopia_testing.orderings import OrderingContract
 from sotopia_testing.packs import PackContract
 from sotopia_testing.plugins import PluginContract
 from sotopia_testing.response_evaluators import ResponseEvaluatorContract
 from sotopia_testing.samplers import SamplerContract
+from sotopia_testing.scripted_model import ScriptedModel
 from sotopia_testing.terminal_evaluators import TerminalEvaluatorContract
 
 TESTS = Path(__file__).parents[1]
@@ -156,6 +161,49 @@ class TestStarterPack(PackContract):
         return sotopia_packs()[0]
 
 
+class TestOffline(ModelContract):
+    repeatable = True
+
+    @pytest.fixture
+    def model(self):
+        return Offline()
+
+
+class TestScriptedModel(ModelContract):
+    repeatable = True
+
+    @pytest.fixture
+    def model(self):
+        return ScriptedModel(replies=lambda request: f"Seed {request.seed}.")
+
+    def test_its_options_come_back_from_a_run_file(self):
+        """A script is made in a test, and no run file names it."""
+
+    def test_the_same_options_make_an_equal_component(self):
+        """It counts what it was asked."""
+
+    def test_an_unknown_option_is_refused_by_name(self):
+        """Its replies are required, and no data."""
+
+    def test_a_wrong_option_is_refused_by_name(self):
+        """Its replies are required, and no data."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ChatServer() as server:
+        yield server
+
+
+class TestOpenAICompatible(ModelContract):
+    secret = "sk-not-to-be-seen"
+
+    @pytest.fixture
+    def model(self, server, monkeypatch):
+        monkeypatch.setenv("CONTRACT_KEY", self.secret)
+        return OpenAICompatible(model="stub", base_url=server.url, api_key_env="CONTRACT_KEY")
+
+
 @pytest.mark.parametrize("module", [plugin.module for plugin in BUILT_IN])
 class TestPlugins(PluginContract):
     @pytest.fixture
@@ -165,9 +213,7 @@ class TestPlugins(PluginContract):
 
 ELSEWHERE = {
     "RedisAgent": "its actions come from elsewhere; tests/agents/seats has them come late, badly and not at all",
-    "LiteLLM": "a provider's",
-    "OpenAICompatible": "a server's",
-    "Offline": "tests/models holds it to its rules, and the agents and judges here ask it",
+    "LiteLLM": "it takes seconds to import; tests/models has it answer and fail over HTTP",
 }
 """The built-ins that no suite here is run over, and why."""
 

@@ -12,13 +12,16 @@ from typing import Any, ClassVar
 import pytest
 
 from sotopia_core.database.files import read_pool_files
+from sotopia_core.errors import ModelAccessError
 from sotopia_core.interfaces import Verdict
+from sotopia_core.models import Completion
 from sotopia_core.packs import Pack
 from sotopia_core.registry import Registry
 from sotopia_testing import casts
 from sotopia_testing.agents import AgentContract
 from sotopia_testing.components import ComponentContract
 from sotopia_testing.dimensions import DimensionsContract
+from sotopia_testing.models import ModelContract
 from sotopia_testing.orderings import OrderingContract
 from sotopia_testing.packs import PackContract
 from sotopia_testing.plugins import PluginContract
@@ -30,12 +33,14 @@ from tests.contracts.broken import (
     CHARACTER,
     OTHER,
     SCENARIO,
+    SECRET,
     SUITES,
     Changeable,
     Crashing,
     Fleeting,
     Forgetful,
     Hoarder,
+    Indiscreet,
     Lenient,
     Numbered,
     PickyEnd,
@@ -47,6 +52,7 @@ from tests.contracts.broken import (
     ZeroForFailure,
     agent,
     changing,
+    closing_once,
     counted,
     counting,
     endless,
@@ -54,14 +60,18 @@ from tests.contracts.broken import (
     fitting,
     forever,
     gossip,
+    model,
+    one_at_a_time,
     one_dimension,
     only_other,
     ordering,
     pack,
     plugin,
+    raising,
     response,
     rotating,
     sampler,
+    saying,
     scored,
     shared_count,
     sleeping,
@@ -338,6 +348,42 @@ BROKEN: list[tuple[type, str, str, Any]] = [
         Fleeting,
     ),
     (DimensionsContract, "test_a_score_can_be_given_at_either_end", "zero is no score here", PickyEnd),
+    (ModelContract, "test_it_has_a_name_for_records", "is no name", model(saying(), label=property(lambda self: ""))),
+    (
+        ModelContract,
+        "test_it_answers_with_text_and_says_what_that_took",
+        "it gave str, not a Completion",
+        model(lambda *_: "Hm."),
+    ),
+    (ModelContract, "test_its_completions_can_be_kept", "not JSON compliant", model(saying(latency=float("nan")))),
+    (
+        ModelContract,
+        "test_a_value_is_of_the_type_asked_for_or_a_model_error",
+        "no luck",
+        model(raising(ValueError("no luck"))),
+    ),
+    (
+        ModelContract,
+        "test_the_same_request_gives_the_same_text",
+        "it answers otherwise the second time",
+        model(lambda self, request: Completion(text=str(random.random()), model="broken")),
+    ),
+    (ModelContract, "test_it_answers_many_at_one_time", "I am busy", one_at_a_time()),
+    (
+        ModelContract,
+        "test_it_lets_others_go_on",
+        "nothing else could go on for",
+        model(lambda *_: time.sleep(0.2) or Completion(text="Hm.", model="broken")),
+    ),
+    (ModelContract, "test_it_stops_when_it_is_cancelled", "it goes on after it was cancelled", model(endless)),
+    (ModelContract, "test_it_can_be_closed_at_any_time", "closed already", closing_once()),
+    (
+        ModelContract,
+        "test_whether_it_can_be_reached_is_said_before_anything_is_asked",
+        "no key",
+        model(saying(), check_access=raising(ModelAccessError("no key"))),
+    ),
+    (ModelContract, "test_its_key_turns_up_nowhere", "its key stands in what is shown", Indiscreet()),
     (
         PackContract,
         "test_it_has_a_name_and_says_what_it_is",
@@ -428,6 +474,8 @@ def test_a_broken_component_fails(suite, name, cause, broken, tmp_path):
     class Impatient(suite):
         seconds_of_standstill: ClassVar[float] = 0.1
         seconds_to_stop: ClassVar[float] = 0.1
+        repeatable: ClassVar[bool] = True
+        secret: ClassVar[str] = SECRET
 
     def run_it() -> None:
         given = broken(tmp_path) if suite is PackContract else broken

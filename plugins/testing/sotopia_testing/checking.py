@@ -27,6 +27,7 @@ from sotopia_core.registry import Kind, Offer, Registry
 from sotopia_core.wording import explain
 from sotopia_testing.agents import AgentContract
 from sotopia_testing.dimensions import DimensionsContract
+from sotopia_testing.models import ModelContract
 from sotopia_testing.orderings import OrderingContract
 from sotopia_testing.packs import PackContract
 from sotopia_testing.plugins import PluginContract
@@ -42,6 +43,7 @@ SUITES: Final[Mapping[Kind, tuple[type, str]]] = {
     "response_evaluators": (ResponseEvaluatorContract, "evaluator"),
     "terminal_evaluators": (TerminalEvaluatorContract, "evaluator"),
     "dimensions": (DimensionsContract, "dimensions"),
+    "models": (ModelContract, "model"),
     "storage": (StorageContract, "storage"),
 }
 """The suite of each kind, and its fixture for what is tested."""
