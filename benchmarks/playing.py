@@ -161,8 +161,8 @@ def play(
     registry.register(listener, "benchmark")
     if on_call is not None:
         registry.register(_CallListener(on_call), "benchmark-calls")
-    wiring = _wiring(plan, registry)
-    combos = draw_combos(wiring, _pool(plan, registry))
+    wiring = wiring_of(plan, registry)
+    combos = draw_combos(wiring, pool_of(plan, registry))
     cpu, wall = time.process_time(), time.perf_counter()
     result = asyncio.run(play_run(wiring, combos, store, registry.notifier(log_fault)))
     cost = Cost(
@@ -179,7 +179,8 @@ def play(
     return cost
 
 
-def _wiring(plan: Plan, registry: Registry) -> Wiring:
+def wiring_of(plan: Plan, registry: Registry) -> Wiring:
+    """Wire the run that a plan is for; ``registry`` must offer the instant model."""
     config = RunConfig.model_validate(
         {
             "run": {"name": "benchmark", "concurrency": plan.concurrency, "seed": 7},
@@ -193,7 +194,8 @@ def _wiring(plan: Plan, registry: Registry) -> Wiring:
     return wire(LoadedConfig(config, {}, Path("benchmark.toml")), registry)
 
 
-def _pool(plan: Plan, registry: Registry) -> Pool:
+def pool_of(plan: Plan, registry: Registry) -> Pool:
+    """Return what the run draws from."""
     starter = find_pool(PoolSection(packs=("starter",)), Path(), registry, None, relationships=False).pool
     if not plan.gathering:
         return starter

@@ -80,6 +80,14 @@ class PluginsSection(Value):
     disable: tuple[str, ...] = Field(default=(), description="Names of plugins or of their distributions")
 
 
+class CacheSection(Value):
+    """``[cache]``: whether replies of models are kept for other runs, and taken from them."""
+
+    mode: Literal["off", "read-write", "replay-only"] = Field(
+        default="off", description="replay-only: what is not in the cache is not asked for"
+    )
+
+
 class RunConfig(Value):
     """A whole run file, composed."""
 
@@ -95,6 +103,7 @@ class RunConfig(Value):
     terminal_evaluators: tuple[ComponentTable, ...] = ()
     dimensions: dict[str, dict[str, Any]] = Field(default_factory=dict)
     storage: ComponentTable | None = None
+    cache: CacheSection = CacheSection()
     plugins: PluginsSection = PluginsSection()
 
     def to_document(self) -> dict[str, Any]:

@@ -145,6 +145,14 @@ def reward_entries(names: Sequence[str], outcome: Mapping[str, Reward]) -> tuple
     return tuple(entries)
 
 
+class CachedReply(Record):
+    """What a model said, for whoever asks it the same again; the pk derives from the question and its place."""
+
+    model: str = Field(description="The model's name in records and tables")
+    completion: dict[str, Any]
+    kept_at: str = Field(description="ISO 8601, UTC")
+
+
 class Rescoring(Record):
     """What other judges made of a stored episode, beside the scores that it has.
 

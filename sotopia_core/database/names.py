@@ -9,7 +9,7 @@ from typing import Final
 
 from sotopia_core.annotations import AnnotationForEpisode, Annotator
 from sotopia_core.custom_dimensions import CustomEvaluationDimension, CustomEvaluationDimensionList
-from sotopia_core.episodes import DrawnCombos, EpisodeLog, Rescoring, RunRecord
+from sotopia_core.episodes import CachedReply, DrawnCombos, EpisodeLog, Rescoring, RunRecord
 from sotopia_core.errors import RecordError, nearest
 from sotopia_core.profiles import (
     AgentProfile,
@@ -68,7 +68,7 @@ KINDS: Final[Mapping[str, type[Record]]] = MappingProxyType(
 )
 """The kinds of record that files hold, by the names that the command line has for them."""
 
-STORED: Final[tuple[type[Record], ...]] = (*KINDS.values(), DrawnCombos, Rescoring)
+STORED: Final[tuple[type[Record], ...]] = (*KINDS.values(), DrawnCombos, Rescoring, CachedReply)
 """All kinds of records that stores hold, whether files hold them or not."""
 
 GAME: Final = frozenset({"model_mapping", "turns", "rewards"})

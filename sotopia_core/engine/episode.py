@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sotopia_core.digests import derive_pk, derive_seed, digest
+from sotopia_core.engine.cache import ReplyCache
 from sotopia_core.engine.interaction import Interaction
 from sotopia_core.engine.journal import EpisodeJournal
 from sotopia_core.engine.writer import StoreWriter
@@ -17,7 +18,7 @@ from sotopia_core.environment import ParallelSotopiaEnv, component_name
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunRecord, Turn, reward_entries
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.evaluation import Evaluation, Scored, Unscored
-from sotopia_core.interfaces import Store
+from sotopia_core.interfaces import ModelFinder, Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import Combo
@@ -49,6 +50,7 @@ class Stage:
     notifier: Notifier
     provenance: Provenance
     writer: StoreWriter | None = None
+    cache: ReplyCache | None = None
     earlier: Store | None = None
     """The store with the journals of earlier processes; None where there are none."""
     identities: dict[int, str] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Stage:
         wiring: Wiring,
         notifier: Notifier,
         writer: StoreWriter | None = None,
+        cache: ReplyCache | None = None,
         earlier: Store | None = None,
     ) -> Stage:
         """Prepare what need not be worked out again for each episode."""
@@ -73,7 +76,12 @@ class Stage:
             dimensions=run.dimensions,
             offline=wiring.stand_in,
         )
-        return cls(run, wiring, notifier, provenance, writer, earlier)
+        return cls(run, wiring, notifier, provenance, writer, cache, earlier)
+
+    @property
+    def models(self) -> ModelFinder:
+        """What finds the run's models, with the cache before them where there is one."""
+        return self.wiring.models if self.cache is None else self.cache.before(self.wiring.models)
 
     async def journal(self, episode: str) -> EpisodeJournal:
         """Return an episode's journal, with whatever earlier processes left in it."""
@@ -131,7 +139,7 @@ class _Playing:
             missing=section.missing,
             action_types=section.action_types,
             seed=derive_seed(section.seed, self.task.draw, self.task.trial),
-            find_model=wiring.models,
+            find_model=self.stage.models,
             on_call=self._called,
             journal=self.journal,
             run=self.stage.run.pk,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, get_args
 
 from sotopia_core.digests import digest, generator, new_pk
+from sotopia_core.engine.cache import ReplyCache
 from sotopia_core.engine.episode import Stage, Task, judge_episode, play_episode
 from sotopia_core.engine.lease import HeldLease, give_back, take_lease, this_process
 from sotopia_core.engine.tally import Tally
@@ -234,7 +235,12 @@ class _Run:
 
     async def _play_all(self, concurrency: int) -> None:
         stage = Stage.of(
-            self.record, self.wiring, self.notifier, self.writer, earlier=self.store if self.resumed else None
+            self.record,
+            self.wiring,
+            self.notifier,
+            self.writer,
+            cache=self._cache(),
+            earlier=self.store if self.resumed else None,
         )
         tasks = self._tasks()
         try:
@@ -243,6 +249,14 @@ class _Run:
                     group.create_task(self._work(tasks, stage))
         except BaseExceptionGroup as failures:  # the first to stop the run is the cause
             raise failures.exceptions[0] from None
+
+    def _cache(self) -> ReplyCache | None:
+        mode = self.wiring.config.cache.mode
+        if mode == "off":
+            return None
+        if self.store is None or self.writer is None:
+            raise InputError(f"[cache] mode = {mode!r} needs a store, and this run keeps nothing (run.save = false)")
+        return ReplyCache(self.store, self.writer, mode)
 
     def _tasks(self) -> Iterator[Task]:
         for task in tasks_of(self.combos, self.wiring.config.run.trials):

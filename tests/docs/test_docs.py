@@ -16,7 +16,15 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from sotopia_core import hookspecs
-from sotopia_core.config import ComponentTable, PluginsSection, PoolSection, RunConfig, RunSection, load_config
+from sotopia_core.config import (
+    CacheSection,
+    ComponentTable,
+    PluginsSection,
+    PoolSection,
+    RunConfig,
+    RunSection,
+    load_config,
+)
 from sotopia_core.errors import MissingExtraError, ModelAccessError
 from sotopia_core.plugins import CORE
 from sotopia_core.registry import Offer, Registry
@@ -44,6 +52,7 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "terminal_evaluators": ("`[[terminal_evaluators]]`", ComponentTable),
     "dimensions": ("`[dimensions.NAME]`", DimensionTable),
     "storage": ("`[storage]`", ComponentTable),
+    "cache": ("`[cache]`", CacheSection),
     "plugins": ("`[plugins]`", PluginsSection),
 }
 WITH_OPTIONS = ("agents", "models", "samplers", "response_evaluators", "terminal_evaluators", "storage")
