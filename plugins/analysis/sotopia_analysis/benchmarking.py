@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import tomli
+from pydantic import JsonValue
 
 from sotopia_core.config import LoadedConfig, load_config
 from sotopia_core.database.pool import find_pool
@@ -22,6 +22,7 @@ from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import Usage
 from sotopia_core.profiles import Combo
 from sotopia_core.registry import Registry
+from sotopia_core.toml_text import written
 from sotopia_core.wiring import Wiring, wire
 
 BASE: Final = Path(__file__).with_name("benchmark.toml")
@@ -67,16 +68,16 @@ class Benchmark:
         ]
 
     def _config(self, agents: Sequence[Table], name: str) -> LoadedConfig:
-        over = [f"run.name={json.dumps(name)}", f"run.tag={json.dumps(self.title)}", f"agents={_toml(list(agents))}"]
+        over = [f"run.name={written(name)}", f"run.tag={written(self.title)}", f"agents={written(list(agents))}"]
         if self.judge is not None:
-            judge = {"use": "ReachGoalLLMEvaluator[SotopiaDimensions]", "model": self.judge}
-            over.append(f"terminal_evaluators={_toml([judge])}")
+            judge: dict[str, JsonValue] = {"use": "ReachGoalLLMEvaluator[SotopiaDimensions]", "model": self.judge}
+            over.append(f"terminal_evaluators={written([judge])}")
         if self.files or self.packs:
-            over.append(f"pool={_toml({'files': list(self.files), 'packs': list(self.packs)})}")
+            over.append(f"pool={written({'files': list(self.files), 'packs': list(self.packs)})}")
         if self.size is not None:
-            over.append(f"sampler={_toml({'use': 'UniformSampler', 'size': self.size})}")
+            over.append(f"sampler={written({'use': 'UniformSampler', 'size': self.size})}")
         elif not self.run_files:
-            over.append(f"sampler={_toml({'use': 'CombosSampler'})}")
+            over.append(f"sampler={written({'use': 'CombosSampler'})}")
         over += [
             f"run.{key}={value}" for key, value in (("trials", self.trials), ("seed", self.seed)) if value is not None
         ]
@@ -102,15 +103,6 @@ def read_agent(text: str, registry: Registry) -> Table:
     if text in registry.names("agents"):
         return {"use": text}
     return {"use": "LLMAgent", "model": text}
-
-
-def _toml(value: object) -> str:
-    """Write a value as TOML on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
 
 
 @dataclass(frozen=True)

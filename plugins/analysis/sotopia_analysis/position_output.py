@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from pydantic import JsonValue
 
 from sotopia_analysis.benchmarking import BASE
 from sotopia_analysis.position import Position, Probe, choose, probe
@@ -19,6 +20,7 @@ from sotopia_core.database.stored_dimensions import dimensions_in
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import InputError
 from sotopia_core.registry import Registry
+from sotopia_core.toml_text import written
 from sotopia_core.wiring import wire
 
 EXIT_COMPLETE: Final = 0
@@ -57,9 +59,8 @@ def judges_config(judge: str | None, run_files: Sequence[Path]) -> LoadedConfig:
     """Return a run file that has the judge and nobody who plays; ``InputError`` where nobody is asked to judge."""
     over = ['agents=[{use = "ScriptedAgent"}]']
     if judge is not None:
-        over.append(
-            f'terminal_evaluators=[{{use = "ReachGoalLLMEvaluator[SotopiaDimensions]", model = {json.dumps(judge)}}}]'
-        )
+        asked: dict[str, JsonValue] = {"use": "ReachGoalLLMEvaluator[SotopiaDimensions]", "model": judge}
+        over.append(f"terminal_evaluators={written([asked])}")
     loaded = load_config(run_files or (BASE,), over)
     if not loaded.config.terminal_evaluators:
         raise InputError("nobody is asked to judge; name a judge with --judge, or a run file that has one")
