@@ -27,6 +27,7 @@ from sotopia_evaluators.dimensions import SotopiaDimensions
 
 INSTANT: Final = "instant"
 OFFLINE: Final = "offline"
+SERVED: Final = "served"
 LINE: Final = (
     "I have thought about what you said, and I would rather we settle this today than leave it for next week; "
     "tell me plainly what you need and I will tell you what I can do."
@@ -56,22 +57,27 @@ class Instant(Model):
         """Answer a request for an action or for a judgement."""
         await asyncio.sleep(0)
         assert request.scene is not None
-        text = _judgement(request.scene.background.names) if request.purpose == "judge" else _ACTION_TEXT
+        text = judgement(request.scene.background.names) if request.purpose == "judge" else ACTION_TEXT
         return Completion(text=text, model=INSTANT, usage=_USAGE)
 
 
-_ACTION_TEXT: Final = json.dumps({"action_type": "speak", "argument": LINE, "to": []})
+ACTION_TEXT: Final = json.dumps({"action_type": "speak", "argument": LINE, "to": []})
+"""An agent's reply that speaks the line."""
 
 
 @cache
-def _judgement(names: tuple[str, ...]) -> str:
+def judgement(names: tuple[str, ...]) -> str:
+    """Return a judge's reply that scores everybody 0 in all dimensions."""
     scores = {dimension: {"reasoning": REASONING, "score": 0} for dimension in SotopiaDimensions.model_fields}
     return json.dumps(dict.fromkeys(names, scores))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run to be played. ``gathering`` seats everybody in one made-up scenario; else combos of two are drawn."""
+    """A run to be played. ``gathering`` seats everybody in one made-up scenario; else combos of two are drawn.
+
+    The model ``SERVED`` is asked at ``url``, through ``provider``.
+    """
 
     episodes: int
     turns: int = 20
@@ -79,6 +85,8 @@ class Plan:
     concurrency: int = 20
     model: str = INSTANT
     gathering: bool = False
+    url: str = ""
+    provider: str = "OpenAICompatible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +182,7 @@ def play(
         samples=tuple(Sample(s.episodes, s.turns, s.cpu - cpu, s.resident) for s in listener.samples),
     )
     expected = plan.episodes * plan.turns
-    if result.tally.counts["scored"] != plan.episodes or (plan.model == INSTANT and cost.turns != expected):
+    if result.tally.counts["scored"] != plan.episodes or (plan.model != OFFLINE and cost.turns != expected):
         raise RuntimeError(f"{dict(result.tally.counts)}, {cost.turns} turns: {dict(result.tally.reasons)}")
     return cost
 
@@ -184,7 +192,7 @@ def wiring_of(plan: Plan, registry: Registry) -> Wiring:
     config = RunConfig.model_validate(
         {
             "run": {"name": "benchmark", "concurrency": plan.concurrency, "seed": 7},
-            "models": {INSTANT: {"use": "Instant"}},
+            "models": {INSTANT: {"use": "Instant"}, **({SERVED: _served(plan)} if plan.url else {})},
             "agents": [{"use": "LLMAgent", "model": plan.model}] * plan.seats,
             "sampler": {"use": "UniformSampler", "size": plan.episodes},
             "response_evaluators": [{"use": "RuleBasedTerminatedEvaluator", "max_turn_number": plan.turns}],
@@ -192,6 +200,12 @@ def wiring_of(plan: Plan, registry: Registry) -> Wiring:
         }
     )
     return wire(LoadedConfig(config, {}, Path("benchmark.toml")), registry)
+
+
+def _served(plan: Plan) -> dict[str, str]:
+    if plan.provider == "LiteLLM":
+        return {"use": plan.provider, "model": "openai/quick", "api_base": plan.url}
+    return {"use": plan.provider, "model": "quick", "base_url": plan.url}
 
 
 def pool_of(plan: Plan, registry: Registry) -> Pool:

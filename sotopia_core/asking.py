@@ -63,11 +63,12 @@ async def ask(
     Each time the model is told what was wrong. Raises ``ModelError`` where no reply can be used; its message begins
     with the model's ``label``, its ``raw`` is the last reply's text.
     """
-    usage, attempts, latency = Usage(), 0, 0.0
+    usage: Usage | None = None
+    attempts, latency = 0, 0.0
     question = request
     while True:
         completion = await complete(question)
-        usage += completion.usage
+        usage = completion.usage if usage is None else usage + completion.usage
         attempts += completion.attempts
         latency += completion.latency
         try:

@@ -336,6 +336,8 @@ class ParallelSotopiaEnv:
         if not isinstance(verdict, Verdict):
             who, what = titled(type(evaluator), role), f"it gave {type(verdict).__name__}, not a Verdict"
             raise PluginError(who, f"judging turn {self.turn}", what)
+        if type(verdict.terminated) is bool and type(verdict.comments) is str and not verdict.comments:
+            return verdict
         return Verdict(terminated=bool(verdict.terminated), comments=unicode_text(str(verdict.comments)))
 
     def _context(self, role: str, answered: list[str] | None) -> EvaluationContext:

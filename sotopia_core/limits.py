@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dis import get_instructions
+from functools import lru_cache
+from types import CodeType, CoroutineType
 from typing import Any, Final, TypeVar
 
 from sotopia_core.errors import OverdueError, pass_on
@@ -13,6 +16,9 @@ T = TypeVar("T")
 
 SECONDS_TO_STOP: Final = 5.0
 """How long a plugin may take to stop once it is cancelled, before the kernel goes on without it."""
+
+_WAITING: Final = frozenset({"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH", "SEND", "YIELD_VALUE"})
+"""The instructions by which a coroutine gives way to others."""
 
 logger = logging.getLogger("sotopia.plugins")
 
@@ -24,8 +30,14 @@ async def within(seconds: float, work: Callable[[], Awaitable[T]], seconds_to_st
     as when something inside was cancelled, becomes an ``OverdueError`` too: no answer will come, and whoever waits must
     not end with it. Work that goes on although it was cancelled is abandoned after ``seconds_to_stop``.
     """
+    doing = work()
+    if isinstance(doing, CoroutineType) and _never_waits(doing.cr_code):
+        through: T = _run_through(doing)
+        return through
+    if not isinstance(doing, Awaitable):
+        raise TypeError(f"{type(doing).__name__} where a coroutine was expected")
     loop = asyncio.get_running_loop()
-    task = loop.create_task(_outcome(work))
+    task = loop.create_task(_outcome(doing))
     # As asyncio.wait does, at half its cost. To wait for the task itself would let the work swallow a cancellation.
     waiter: asyncio.Future[None] = loop.create_future()
 
@@ -54,10 +66,27 @@ async def within(seconds: float, work: Callable[[], Awaitable[T]], seconds_to_st
     return result  # type: ignore[return-value]
 
 
-async def _outcome(work: Callable[[], Awaitable[T]]) -> tuple[T | None, BaseException | None]:
-    """Do some work and return what it gives or raises: a task that raised ``SystemExit`` would end the event loop."""
+@lru_cache(maxsize=1024)
+def _never_waits(code: CodeType) -> bool:
+    """Whether a coroutine with this code runs through in one go, so that no timer and no task can do anything to it."""
+    return not any(instruction.opname in _WAITING for instruction in get_instructions(code))
+
+
+def _run_through(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
-        return await work(), None
+        coroutine.send(None)
+    except StopIteration as returned:
+        result: T = returned.value
+        return result
+    except asyncio.CancelledError as error:
+        raise OverdueError("it cancelled itself") from error
+    raise AssertionError("a coroutine without an await gave way")
+
+
+async def _outcome(doing: Awaitable[T]) -> tuple[T | None, BaseException | None]:
+    """Await some work and return what it gives or raises: a task that raised ``SystemExit`` would end the loop."""
+    try:
+        return await doing, None
     except asyncio.CancelledError:
         raise
     except BaseException as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
+from json.encoder import encode_basestring
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
@@ -22,6 +25,16 @@ class ChatMessage(Value):
 
     role: Role
     content: str
+
+    @cached_property
+    def as_json(self) -> str:
+        """The message as chat servers take it; written once, since it is sent again with every later question."""
+        return f'{{"role":"{self.role}","content":{encode_basestring(self.content)}}}'
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Eight bytes that depend on all of the message."""
+        return hashlib.blake2b(f"{self.role} {self.content}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 class Usage(Value):

@@ -141,14 +141,13 @@ def parse(response_type: type[T], text: str, context: Hashable = None) -> T:
 
 
 def _one_object(text: str) -> str:
-    decoder = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
     found: list[str] = []
     # What does not begin like an object, such as {goal} in prose, is passed over. What does is taken whole or refused:
     # looking inside a broken object would find a part and take it for the whole.
     start = OBJECT_START.search(text)
     while start is not None:
         try:
-            _, end = decoder.raw_decode(text, start.start())
+            _, end = _DECODER.raw_decode(text, start.start())
         except json.JSONDecodeError as error:
             raise ValueError(f"its JSON is broken at line {error.lineno}, column {error.colno}: {error.msg}") from None
         found.append(text[start.start() : end])
@@ -168,6 +167,9 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
 
 
 def first_problem(error: ValidationError) -> str:

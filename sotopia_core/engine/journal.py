@@ -169,8 +169,5 @@ def digest_of(request: ModelRequest[Any]) -> str:
     told = hashlib.blake2b(digest_size=8)
     form = None if request.response_type is None else request.response_type.__name__
     told.update(f"{form} {request.temperature} {request.max_tokens}".encode())
-    for message in request.messages:
-        content = message.content.encode("utf-8", "surrogatepass")
-        told.update(f"\0{message.role} {len(content)} ".encode())
-        told.update(content)
+    told.update(b"".join([message.fingerprint for message in request.messages]))
     return told.hexdigest()

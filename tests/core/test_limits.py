@@ -200,3 +200,53 @@ async def test_a_real_cancellation_waits_for_whoever_tidies_up_but_not_for_whoev
         with pytest.raises(asyncio.CancelledError):
             await task
     assert cleaned == [True, False]
+
+
+async def test_what_never_waits_is_done_at_once_without_a_task():
+    tasks = []
+
+    async def at_once():
+        tasks.append(asyncio.current_task())
+        return "done"
+
+    async def waits():
+        tasks.append(asyncio.current_task())
+        await asyncio.sleep(0)
+        return "done"
+
+    assert await within(10.0, at_once) == await within(10.0, waits) == "done"
+    assert tasks[0] is asyncio.current_task()
+    assert tasks[1] is not asyncio.current_task()
+
+
+async def test_what_never_waits_may_raise_anything():
+    async def fails():
+        raise LookupError("nowhere")
+
+    async def cancels():
+        raise asyncio.CancelledError
+
+    with pytest.raises(LookupError, match="nowhere"):
+        await within(10.0, fails)
+    with pytest.raises(OverdueError, match="it cancelled itself"):
+        await within(10.0, cancels)
+
+
+async def test_every_way_of_waiting_gets_a_task_of_its_own():
+    async def numbers():
+        yield 1
+
+    async def loops():
+        async for _ in numbers():
+            return asyncio.current_task()
+
+    async def enters():
+        async with asyncio.timeout(5):
+            return asyncio.current_task()
+
+    async def comprehends():
+        tasks = [asyncio.current_task() async for _ in numbers()]
+        return tasks[0]
+
+    for waiting in (loops, enters, comprehends):
+        assert await within(10.0, waiting) is not asyncio.current_task()

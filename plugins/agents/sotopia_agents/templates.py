@@ -75,11 +75,15 @@ def own(name: str) -> Template:
     """Return one of the kit's own templates, compiled; these need no sandbox, in which each name costs a check."""
     # No escaping: the text goes to a model, which reads it as it stands, and not to a browser.
     plain = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
-    return plain.from_string(packaged(name))
+    return _compiled(plain, packaged(name))
 
 
 @lru_cache(maxsize=64)
 def compiled(source: str) -> Template:
     """Return the compiled template, the same for the same text."""
+    return _compiled(JINJA, source)
+
+
+def _compiled(environment: Environment, source: str) -> Template:
     # With globals of its own a template need not merge the environment's at each rendering.
-    return JINJA.template_class.from_code(JINJA, JINJA.compile(source), dict(JINJA.globals))
+    return environment.template_class.from_code(environment, environment.compile(source), dict(environment.globals))

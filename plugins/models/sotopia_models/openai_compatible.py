@@ -126,7 +126,7 @@ class OpenAICompatible(ServedModel):
 
     def _body(self, request: ModelRequest[Any], *, by_schema: bool) -> bytes:
         """Write the body of a request. By hand, since the messages of a long episode are many."""
-        messages = [_message(message.role, message.content) for message in request.messages]
+        messages = [message.as_json for message in request.messages]
         tail = self._options(request.temperature, request.max_tokens)
         if self.pass_seed:
             tail += f',"seed":{request.seed % SEED_RANGE}'
@@ -210,10 +210,6 @@ async def _content(response: aiohttp.ClientResponse) -> bytes | None:
     return bytes(read)
 
 
-def _message(role: str, content: str) -> str:
-    return f'{{"role":"{role}","content":{_encode(content)}}}'
-
-
 @lru_cache(maxsize=512)
 def _response_format(response_type: type[BaseModel], context: Hashable) -> str:
     """Return the end of a body that asks for a type."""
@@ -226,9 +222,10 @@ def _response_format(response_type: type[BaseModel], context: Hashable) -> str:
 def _append_to_last_user_message(written: list[str], messages: Sequence[ChatMessage], words: str) -> None:
     for position in reversed(range(len(messages))):
         if messages[position].role == "user":
-            written[position] = _message("user", f"{messages[position].content}\n\n{words}")
+            told = ChatMessage(role="user", content=f"{messages[position].content}\n\n{words}")
+            written[position] = told.as_json
             return
-    written.append(_message("user", words))
+    written.append(ChatMessage(role="user", content=words).as_json)
 
 
 def _text(content: object) -> str:

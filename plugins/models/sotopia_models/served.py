@@ -11,11 +11,12 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, Field
 
 from sotopia_core.errors import ModelAccessError, ModelError
 from sotopia_core.interfaces import OPERATIONAL, Model
@@ -75,8 +76,9 @@ class ServedModel(Model):
         default=None, gt=0, allow_inf_nan=False, description="Requests sent in a minute, evenly; None: no limit"
     )
 
-    _lane: _Lane | None = PrivateAttr(default=None)
-    _in_words: bool = PrivateAttr(default=False)
+    @cached_property
+    def _state(self) -> _State:
+        return _State()
 
     @property
     def label(self) -> str:
@@ -113,7 +115,7 @@ class ServedModel(Model):
 
     async def _ask(self, request: ModelRequest[Any]) -> Completion | Fault:
         """Send the request once, and in words where the server turns out to take no schema."""
-        if request.response_type is None or self.structured == "instructions" or self._in_words:
+        if request.response_type is None or self.structured == "instructions" or self._state.in_words:
             return await self._attempt(request, by_schema=False)
         if self.structured == "auto" and not self._takes_schema(request):
             return await self._attempt(request, by_schema=False)
@@ -121,7 +123,7 @@ class ServedModel(Model):
         if self.structured == "auto" and isinstance(outcome, Fault) and outcome.status in TAKES_NO_SCHEMA:
             second = await self._attempt(request, by_schema=False)
             if isinstance(second, Completion):
-                self._in_words = True
+                self._state.in_words = True
                 return replace(second, attempts=2)
         return outcome
 
@@ -183,7 +185,7 @@ class ServedModel(Model):
 
     def _own_lane(self) -> _Lane:
         """Return the limits of this model in the running event loop."""
-        lane, loop = self._lane, asyncio.get_running_loop()
+        lane, loop = self._state.lane, asyncio.get_running_loop()
         if lane is None or lane.loop is not loop:
             lane = _Lane(
                 loop,
@@ -191,7 +193,7 @@ class ServedModel(Model):
                 _NOTHING if self.concurrency is None else asyncio.Semaphore(self.concurrency),
                 None if self.requests_per_minute is None else Pace(self.requests_per_minute),
             )
-            self._lane = lane
+            self._state.lane = lane
         return lane
 
     def _fault_of_status(self, status: int, reason: str, asked_to_wait: float | None = None) -> Fault:
@@ -235,6 +237,14 @@ class _Lane:
     endpoint: Endpoint
     slots: asyncio.Semaphore | nullcontext[None]
     pace: Pace | None
+
+
+@dataclass(slots=True)
+class _State:
+    """What a model has found out: its limits in the latest event loop, and whether its server takes no schema."""
+
+    lane: _Lane | None = None
+    in_words: bool = False
 
 
 @asynccontextmanager
