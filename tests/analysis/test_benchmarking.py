@@ -66,6 +66,17 @@ def test_the_same_again_plays_nothing_and_goes_on_where_something_is_missing(url
     assert {pk: e for pk, e in after.items() if pk != lost} == {pk: e for pk, e in before.items() if pk != lost}
 
 
+def test_what_changed_since_is_not_gone_on_with(url):
+    command = ("benchmark", "offline", "--partner", "offline", *SMALL, "--store", url)
+    ask(*command)
+    with storage_from_url(Registry.installed(), url).open() as store:
+        (run,) = store.iterate(RunRecord)
+        store.put(run.model_copy(update={"counts": {}, "versions": {**run.versions, "sotopia-core": "0.0.1"}}))
+    told = rf"since the run {run.pk} was played, sotopia-core 0.0.1 became .*; sotopia resume {run.pk} --accept-changes"
+    with pytest.raises(InputError, match=told):
+        ask(*command)
+
+
 def test_a_dry_run_plays_nothing_and_estimates_from_earlier_episodes(url):
     command = ("benchmark", "offline", "--partner", "offline", *SMALL, "--store", url)
     assert "no earlier episode with these models tells what they will take" in ask(*command, "--dry-run").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -33,6 +34,8 @@ def test_each_picture_is_drawn_as_png_and_svg(url, tmp_path, kind):
     for suffix in ("png", "svg"):
         path = tmp_path / f"picture.{suffix}"
         assert ask("plot", kind, path, "--store", url).stdout == f"wrote {path}\n"
+    done = ask("plot", kind, tmp_path / "again.png", "--store", url, "--json")
+    assert json.loads(done.stdout) == {"kind": kind, "file": str(tmp_path / "again.png")}
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     root = ElementTree.parse(tmp_path / "picture.svg").getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg"

@@ -173,6 +173,7 @@ async def play_parts(
         elif part.begun is not None:
             say(f"{part.name}: going on with run {part.begun.pk}")
             restored = restore_run(store, part.begun, part.wiring.registry)
+            restored.check_unchanged(f"sotopia resume {part.begun.pk} --accept-changes")
             results.append(await resume_run(part.begun, restored.wiring, restored.combos, store, notifier, say=say))
         else:
             results.append(await play_run(part.wiring, part.combos, store, notifier))

@@ -86,11 +86,12 @@ def plot(
     level: Level = 0.95,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file where it is there.")] = False,
     store: Store = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as one JSON object.")] = False,
 ) -> None:
     """Draw a picture of scores: means with intervals, distributions, models by partner, or a judge against people."""
     with needing_the_extra():
         from sotopia_analysis.plotting import Asked, draw
-        from sotopia_core.cli.output import say
+        from sotopia_core.cli.output import say, say_json
 
         asked = Asked(
             by=tuple(by or ()),
@@ -105,4 +106,7 @@ def plot(
             level=level,
         )
         draw(kind, path, asked, store, force=force)
-        say(f"wrote {path}")
+        if as_json:
+            say_json({"kind": kind, "file": str(path)})
+        else:
+            say(f"wrote {path}")
