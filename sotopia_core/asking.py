@@ -72,7 +72,7 @@ async def ask(
         attempts += completion.attempts
         latency += completion.latency
         try:
-            value, obtained = _value(request, completion)
+            value, obtained = read_value(request, completion)
         except ModelError as error:
             if question.re_ask >= re_asks:
                 raise ModelError(f"{label}: {error}", raw=error.raw) from None
@@ -89,7 +89,7 @@ async def ask(
             )
 
 
-def _value(request: ModelRequest[T], completion: Completion) -> tuple[T | None, Obtained]:
+def read_value(request: ModelRequest[T], completion: Completion) -> tuple[T | None, Obtained]:
     """Return the value of a completion, and how it was come by; ``ModelError`` where it holds none."""
     text = completion.text
     cut_off = "; it was cut off: max_tokens is too low" if completion.finish_reason == "length" else ""

@@ -15,6 +15,7 @@ import typer
 from sotopia_core.cli import (
     audit,
     config,
+    diff,
     exporting,
     importing,
     init,
@@ -49,6 +50,7 @@ app.command("run")(run.run)
 app.command("resume")(resume.resume)
 app.command("replay")(replay.replay)
 app.command("rescore")(rescore.rescore)
+app.command("diff")(diff.diff)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("audit")(audit.audit)

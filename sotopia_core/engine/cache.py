@@ -10,13 +10,14 @@ from typing import Any, Final, Literal
 
 from pydantic import PrivateAttr, TypeAdapter
 
+from sotopia_core.asking import read_value
 from sotopia_core.digests import canonical_json
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import CachedReply
 from sotopia_core.errors import ModelError, NotFoundError, unicode_text
 from sotopia_core.interfaces import Model, ModelFinder, Store
 from sotopia_core.models import Completion, ModelRequest, Usage
-from sotopia_core.structured import json_schema_for, parse
+from sotopia_core.structured import json_schema_for
 
 CacheMode = Literal["read-write", "replay-only"]
 
@@ -108,12 +109,10 @@ def key_of(model: Model, request: ModelRequest[Any]) -> str:
 
 
 def _is_usable(request: ModelRequest[Any], completion: Completion) -> bool:
-    if not completion.text.strip() or unicode_text(completion.text) != completion.text:
+    if unicode_text(completion.text) != completion.text:
         return False
-    if request.response_type is None:
-        return True
     try:
-        parse(request.response_type, completion.text, request.context)
+        read_value(request, completion)
     except ModelError:
         return False
     return True
