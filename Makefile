@@ -82,4 +82,4 @@ hooks: $(VENV)/.dev  ## Run the quick checks before each commit
 	$(BIN)/pre-commit install
 
 clean:  ## Remove everything that was made
-	rm -rf $(VENV) .venv-* build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .redis-stack build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

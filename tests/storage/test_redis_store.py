@@ -51,6 +51,17 @@ def test_a_search_is_complete_past_every_limit_of_the_server(store: Store, clien
         client.execute_command("FT.CONFIG", "SET", "TIMEOUT", "500")
 
 
+def test_a_server_that_would_cut_a_search_short_is_refused(store: Store, client: "redis.Redis") -> None:
+    store.put_many(person(f"p{number:04}") for number in range(1500))
+    client.execute_command("FT.CONFIG", "SET", "MAXAGGREGATERESULTS", "1000")
+    try:
+        with pytest.raises(StorageError, match="limits how much a search may find .*set its MAXAGGREGATERESULTS to -1"):
+            store.pks(AgentProfile)
+        assert store.count(AgentProfile) == 1500
+    finally:
+        client.execute_command("FT.CONFIG", "SET", "MAXAGGREGATERESULTS", "-1")
+
+
 def test_many_records_are_iterated_in_bounded_memory(store: Store) -> None:
     store.put_many(person(f"p{number:04}", public_info="x" * 20_000) for number in range(1000))
     tracemalloc.start()

@@ -161,6 +161,8 @@ def _explain_refusal(said: str) -> str:
         return f"the user may not do this on the server ({said})"
     if "OOM" in said or "when used memory > 'maxmemory'" in said:
         return "the server is out of the memory that it may use; raise its maxmemory"
+    if "LIMIT exceeds maximum" in said:
+        return f"the server limits how much a search may find ({said}); set its MAXAGGREGATERESULTS to -1"
     if "MISCONF" in said:
         return "the server cannot write to its disk, and so takes nothing more; see its log"
     if said.startswith("unknown command"):

@@ -7,6 +7,7 @@ digits, and those of UTF-8 sort as code points do.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 from sotopia_storage.fields import Scalar
@@ -20,6 +21,7 @@ _OFFSET: Final = 2048
 """More than what lies between an integer of 64 bits and the float next to it."""
 
 
+@lru_cache(maxsize=2048)  # most fields hold one of few values
 def term(value: Scalar) -> str:
     """Return what stands in the index for a value: the same for equal values, sorting as ``fields.sort_key`` does."""
     if value is None:
