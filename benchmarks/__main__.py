@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import demo, discovery, episodes, importing, journal, length, overhead, soak, startup, storage
+from benchmarks import broker, demo, discovery, episodes, importing, journal, length, overhead, soak, startup, storage
 from benchmarks.measure import Table, machine
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
@@ -23,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "soak": soak.measure,
     "discovery": discovery.measure,
     "storage": storage.measure,
+    "broker": broker.measure,
 }
 
 

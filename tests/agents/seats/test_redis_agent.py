@@ -371,6 +371,17 @@ async def test_the_seat_of_a_run_that_stopped_stays_open_and_says_that_nobody_pl
     await broker.aclose()
 
 
+async def test_seats_of_many_runs_are_left_at_once(url):
+    seats = [a_seat() for _ in range(5)]
+    agents = [seated(seat, url) for seat in seats]
+    broker = connect(url)
+    await asyncio.gather(*(agent.observe(told(seat, 0)) for agent, seat in zip(agents, seats, strict=True)))
+    assert len(await open_seats(broker)) == 5
+    await asyncio.gather(*(agent.aclose() for agent in agents))
+    assert await open_seats(broker) == []
+    await broker.aclose()
+
+
 async def test_outside_a_run_there_is_no_seat_to_take(url):
     seat = a_seat()
     object.__setattr__(seat, "run", "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from typing import Final
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sotopia_agents.seats.broker import Broker, BrokerError
 from sotopia_core.errors import MissingExtraError
@@ -46,17 +47,11 @@ def has_password(url: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return a URL as it may be shown: where it held a password, ``***`` stands in its place."""
-    try:
-        parts = urlsplit(url)
-        user, at, host = parts.netloc.rpartition("@")
-    except ValueError:
-        return "the given URL"
+    """Return a URL, or what was meant as one, as it may be shown: where it held a password, ``***`` stands."""
+    before, at, host = re.sub(r"(?i)(password=)[^&]*", r"\1***", url).rpartition("@")
+    scheme, slashes, user = before.rpartition("//")
     name, colon, _ = user.partition(":")
-    query = "&".join(
-        "password=***" if part.startswith("password=") else part for part in parts.query.split("&") if part
-    )
-    return urlunsplit(parts._replace(netloc=f"{name}{colon}{'***' if colon else ''}{at}{host}", query=query))
+    return f"{scheme}{slashes}{name}{':***' if colon else ''}{at}{host}"
 
 
 def connect(url: str) -> Broker:

@@ -120,10 +120,13 @@ class PersonAtTerminal:
 
     async def _give(self, action: AgentAction) -> bool:
         turn = self._seat.asked.turn if self._seat.asked is not None else -1
+        late = asyncio.get_running_loop().call_later(beats.BEAT, say, "\nThe broker is away; your answer waits for it.")
         try:
             await self._seat.act(action)
         except AnswerRefused as error:
             say(f"\nThat came too late: {visible_line(str(error))}.")
         else:
             self._typed.add(turn)
+        finally:
+            late.cancel()
         return True

@@ -135,8 +135,8 @@ class TakenSeat:
         await self._acknowledge()
 
     async def run_is_there(self) -> bool:
-        """Return whether the run is being played, or has not given any sign of it for a while."""
-        return await persist(lambda: self._broker.owner(self.card.alive), PATIENCE) is not None
+        """Return whether the run is being played: False where it has given no sign for a while."""
+        return await self._broker.owner(self.card.alive) is not None
 
     async def session(self) -> SessionTransaction:
         """Return all that was exchanged so far, as the record that front ends of Sotopia keep."""

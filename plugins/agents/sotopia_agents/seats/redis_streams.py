@@ -18,6 +18,8 @@ PREFIX: Final = "sotopia:"
 MOST_CONNECTIONS: Final = 8
 """For commands, which are short; one more waits for each group, whatever the number of streams."""
 SECONDS_FOR_A_COMMAND: Final = 5.0
+SECONDS_FOR_A_SOCKET: Final = 60.0
+"""How long a command may wait for one of the sockets, where a thousand seats have something to say at one moment."""
 
 # Who holds may extend, and nobody else may; asked and done in one step.
 _HOLD: Final = """
@@ -144,7 +146,7 @@ def _client(url: str, *, sockets: int, seconds: float) -> Client:
     pool = library.BlockingConnectionPool.from_url(
         url,
         max_connections=sockets,
-        timeout=SECONDS_FOR_A_COMMAND,
+        timeout=SECONDS_FOR_A_SOCKET,
         protocol=2,
         decode_responses=True,
         encoding_errors="backslashreplace",

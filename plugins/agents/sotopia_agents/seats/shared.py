@@ -58,11 +58,13 @@ async def leave(url: str, card: SeatCard) -> None:
     if one.seats[card.alive] > 0:
         return
     del one.seats[card.alive]
+    last = not one.seats
+    if last:
+        del shared[url]  # before others get their turn, so that whoever sits down now takes a new connection
     with suppress(BrokerAway):
         await one.broker.release(card.alive, one.owner)
-    if one.seats:
+    if not last:
         return
-    del shared[url]
     if one.beating is not None:
         await stop(one.beating)
     await one.broker.aclose()
