@@ -41,7 +41,7 @@ def hold(seen: dict[str, set[str]], world: World, viewers: tuple[str, ...]) -> N
         assert not kept_back, f"{viewer} was not sent {[world.origin[mark] for mark in kept_back]}"
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=plans(deeds=24))
 def test_each_agent_is_sent_all_that_it_may_know_and_nothing_else(plan: Plan):
     world = World(plan)
