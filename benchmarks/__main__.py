@@ -9,13 +9,27 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import broker, demo, discovery, episodes, importing, journal, length, overhead, soak, startup, storage
+from benchmarks import (
+    broker,
+    demo,
+    discovery,
+    episodes,
+    faults,
+    importing,
+    journal,
+    length,
+    overhead,
+    soak,
+    startup,
+    storage,
+)
 from benchmarks.measure import Table, machine
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "startup": startup.measure,
     "episodes": episodes.measure,
     "length": length.measure,
+    "faults": faults.measure,
     "demo": demo.measure,
     "importing": importing.measure,
     "journal": journal.measure,

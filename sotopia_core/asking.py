@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from sotopia_core.errors import ModelError, one_line
+from sotopia_core.errors import ModelError, UnusableReplyError, one_line
 from sotopia_core.models import ChatMessage, Completion, ModelReply, ModelRequest, Obtained, Usage
 from sotopia_core.repair import repair
 from sotopia_core.structured import parse
@@ -60,8 +60,8 @@ async def ask(
 ) -> ModelReply[T]:
     """Put a question, at most ``re_asks`` times again where the reply does not hold the value that was asked for.
 
-    Each time the model is told what was wrong. Raises ``ModelError`` where no reply can be used; its message begins
-    with the model's ``label``, its ``raw`` is the last reply's text.
+    Each time the model is told what was wrong. Raises ``UnusableReplyError`` where no reply can be used; its message
+    begins with the model's ``label``, its ``raw`` is the last reply's text.
     """
     usage: Usage | None = None
     attempts, latency = 0, 0.0
@@ -75,7 +75,7 @@ async def ask(
             value, obtained = read_value(request, completion)
         except ModelError as error:
             if question.re_ask >= re_asks:
-                raise ModelError(f"{label}: {error}", raw=error.raw) from None
+                raise UnusableReplyError(f"{label}: {error}", raw=error.raw) from None
             question = _again(request, question.re_ask + 1, completion, error)
         else:
             return ModelReply(

@@ -18,6 +18,9 @@ from sotopia_core.messages import ACTION_TYPES, ActionType, Value
 from sotopia_core.visibility import Mode
 from sotopia_core.wording import explain
 
+InvalidActionRule = Literal["fail", "none"]
+"""Whether an agent's unusable reply ends its episode, or counts as doing nothing and is recorded as such."""
+
 Key = tuple[str | int, ...]
 WholeNumber = Annotated[int, Strict()]
 Name = Annotated[str, Field(min_length=1)]
@@ -39,6 +42,10 @@ class RunSection(Value):
         default=ACTION_TYPES, min_length=1, description="What an agent in turn may do"
     )
     missing: MissingRule = Field(default="strict", description="What a missing judge or dimension does to an average")
+    on_invalid_action: InvalidActionRule = Field(
+        default="fail",
+        description="What a reply of an agent's model that cannot be used does: end the episode, or nothing",
+    )
     save: Annotated[bool, Strict()] = Field(default=True, description="false: play, print, keep nothing")
 
 

@@ -29,11 +29,16 @@ RewardEntry = tuple[float, dict[str, float]] | float | None
 
 
 class Turn(Value):
-    """One turn: what each agent was sent, and what those in turn then did. The last turn has observations only."""
+    """One turn: what each agent was sent, and what those in turn then did. The last turn has observations only.
+
+    ``stood_in`` names those for whom doing nothing stands in place of a reply that could not be used, and why it could
+    not; without ``on_invalid_action = "none"`` there is nobody.
+    """
 
     number: int = Field(ge=0)
     observations: dict[str, Observation]
     actions: dict[str, AgentAction] = Field(default_factory=dict)
+    stood_in: dict[str, str] = Field(default_factory=dict)
 
 
 class Provenance(Value):

@@ -16,6 +16,7 @@ SotopiaError
 ├── RunCancelledError         somebody asked for the run to end
 ├── OverdueError              something took longer than it may
 └── ModelError                a model that gave no usable reply
+    ├── UnusableReplyError    it did reply, and no value could be found in what it said, however often it was asked
     └── ModelAccessError      no key, wrong key, no such model: no retry can help, the run stops
 """
 
@@ -94,6 +95,10 @@ class ModelError(SotopiaError):
     def __init__(self, message: str, raw: str | None = None) -> None:
         self.raw = raw
         super().__init__(message)
+
+
+class UnusableReplyError(ModelError):
+    """A model replied, and the value that was asked for is not in what it said; ``raw`` keeps its last words."""
 
 
 class ModelAccessError(ModelError):

@@ -153,7 +153,13 @@ class _Playing:
         try:
             seating = self.stage.wiring.seating
             agents = [seating.make(seat) for seat in range(len(self.env.names))]
-            interaction = Interaction(self.env, agents, self._took_turn, self.journal)
+            interaction = Interaction(
+                self.env,
+                agents,
+                self._took_turn,
+                self.journal,
+                on_invalid_action=self.stage.wiring.config.run.on_invalid_action,
+            )
             try:
                 await interaction.play()
             finally:

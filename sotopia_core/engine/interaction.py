@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
+from sotopia_core.config import InvalidActionRule
 from sotopia_core.engine.journal import EpisodeJournal
 from sotopia_core.environment import ParallelSotopiaEnv, Step
 from sotopia_core.episodes import Turn
@@ -16,12 +17,13 @@ from sotopia_core.errors import (
     ModelAccessError,
     ModelError,
     PluginError,
+    UnusableReplyError,
     one_line,
     pass_on,
 )
 from sotopia_core.interfaces import Agent
 from sotopia_core.limits import within
-from sotopia_core.messages import AgentAction, Observation, is_well_formed
+from sotopia_core.messages import NO_ACTION, AgentAction, Observation, is_well_formed
 from sotopia_core.plugins import titled
 
 T = TypeVar("T")
@@ -36,7 +38,8 @@ class Interaction:
     """One episode in play. ``turns`` holds what has happened so far, also after a failure.
 
     What the ``journal`` says an agent did is not asked again: the agent is told, with ``replay``, that it did so.
-    ``failed_role`` names the agent or evaluator that ended the episode early, if one did.
+    ``failed_role`` names the agent or evaluator that ended the episode early, if one did. With ``on_invalid_action =
+    "none"`` an agent whose model gives no usable reply does nothing in that turn, whose record says why.
     """
 
     def __init__(
@@ -45,8 +48,12 @@ class Interaction:
         agents: Sequence[Agent],
         on_turn: Callable[[Turn], None] | None = None,
         journal: EpisodeJournal | None = None,
+        *,
+        on_invalid_action: InvalidActionRule = "fail",
     ) -> None:
         self.env = env
+        self._on_invalid_action = on_invalid_action
+        self._stood_in: dict[str, str] = {}
         self.failed_role = ""
         self.turns: list[Turn] = []
         self._on_turn = on_turn
@@ -65,7 +72,10 @@ class Interaction:
             observations = self.env.reset()
             while not self.env.done:
                 actions = await self._act(observations)
-                turn = Turn(number=self.env.turn, observations=observations, actions=actions)
+                turn = Turn(
+                    number=self.env.turn, observations=observations, actions=actions, stood_in=dict(self._stood_in)
+                )
+                self._stood_in.clear()
                 step = await self._step(actions)
                 self._keep(turn)
                 observations = {name: step.observations[name] for name in self.env.observations}
@@ -111,10 +121,21 @@ class Interaction:
         agent = self._agents[name]
         done = self._journal.action(observation.turn, name)
         if done is not None:
+            if why := self._journal.why_nothing(observation.turn, name):
+                self._stood_in[name] = why
+                return done  # the agent never came to act
             doing = f"being told again of turn {observation.turn}"
             await self._contain(name, doing, lambda: agent.replay(observation, done))
             return done
-        given = await self._contain(name, f"at turn {observation.turn}", lambda: agent.aact(observation))
+        try:
+            given = await self._contain(name, f"at turn {observation.turn}", lambda: agent.aact(observation))
+        except UnusableReplyError as error:
+            if self._on_invalid_action == "fail":
+                raise
+            self.failed_role = ""
+            self._stood_in[name] = one_line(error)
+            await self._journal.keep_action(observation.turn, name, NO_ACTION, why_nothing=one_line(error))
+            return NO_ACTION
         action = self._checked(name, observation.turn, given)
         await self._journal.keep_action(observation.turn, name, action)
         return action

@@ -20,6 +20,9 @@ from sotopia_core.models import Completion, ModelRequest, Usage
 ACTION: Final = "(action)"
 """The purpose of entries that hold what an agent did."""
 
+WHY_NOTHING: Final = "why_nothing"
+"""The key under which such an entry says that no reply could be used, and why."""
+
 GIVEN_UP: Final = "(given up)"
 """The purpose of entries that say that a role's earlier entries of that turn came to nothing and are not recalled."""
 
@@ -49,6 +52,7 @@ class EpisodeJournal(ReplyJournal):
         self._questions: dict[ReplyKey, str] = {}
         """The digest of the question that each reply answers."""
         self._actions: dict[tuple[int, str], AgentAction] = {}
+        self._why_nothing: dict[tuple[int, str], str] = {}
         self._asked: set[tuple[int, str]] = set()
         """(turn, role) of those that got a reply."""
         self._unanswered: Counter[tuple[int, str]] = Counter()
@@ -96,11 +100,20 @@ class EpisodeJournal(ReplyJournal):
         """Return what an agent did in a turn of an earlier process, if that is known."""
         return self._actions.get((turn, agent))
 
-    async def keep_action(self, turn: int, agent: str, action: AgentAction) -> None:
-        """Keep what an agent did: durable on return, unless models said what it did, whose replies are."""
+    def why_nothing(self, turn: int, agent: str) -> str:
+        """Return why doing nothing stood in for an agent in a turn of an earlier process; empty where it did not."""
+        return self._why_nothing.get((turn, agent), "")
+
+    async def keep_action(self, turn: int, agent: str, action: AgentAction, *, why_nothing: str = "") -> None:
+        """Keep what an agent did: durable on return, unless models said what it did, whose replies are.
+
+        ``why_nothing`` is the reason where it did nothing since no reply could be used.
+        """
         if unicode_text(action.argument) != action.argument or any(unicode_text(name) != name for name in action.to):
             return  # the environment refuses it
         payload = action.model_dump(mode="json", exclude_defaults=True)
+        if why_nothing:
+            payload[WHY_NOTHING] = why_nothing
         written = self._append((turn, agent, ACTION), payload)
         if not self.has_asked(turn, agent):
             await written
@@ -142,7 +155,10 @@ class EpisodeJournal(ReplyJournal):
                 case purpose if purpose == GIVEN_UP:
                     self._forget(entry.turn, entry.seat)
                 case purpose if purpose == ACTION:
-                    self._actions[entry.turn, entry.seat] = AgentAction.model_validate(entry.payload)
+                    done = {name: value for name, value in entry.payload.items() if name != WHY_NOTHING}
+                    self._actions[entry.turn, entry.seat] = AgentAction.model_validate(done)
+                    if why := entry.payload.get(WHY_NOTHING):
+                        self._why_nothing[entry.turn, entry.seat] = str(why)
                 case purpose:
                     said = {name: value for name, value in entry.payload.items() if name != ASKED}
                     key = ReplyKey(entry.turn, entry.seat, purpose, number)
@@ -161,6 +177,7 @@ class EpisodeJournal(ReplyJournal):
         for key in [key for key in self._replies if (key.turn, key.role) == (turn, role)]:
             self.given_up[role] = self.given_up.get(role, Usage()) + self._replies.pop(key).usage
         self._actions.pop((turn, role), None)
+        self._why_nothing.pop((turn, role), None)
         self._asked.discard((turn, role))
 
 

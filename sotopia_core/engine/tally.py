@@ -56,6 +56,9 @@ class Tally:
         for role, usage in episode.usage.items():
             kind = "agents" if role in episode.agent_names else role
             self.usage[kind] = self.usage.get(kind, Usage()) + usage
+        for turn in episode.turns:
+            for why in turn.stood_in.values():
+                self.reasons[f"taken as doing nothing: {why}"] += 1
         for dimension, agreement in agreements(episode.evaluations).items():
             self.agreement[dimension] = self.agreement.get(dimension, Agreement()) + agreement
         if episode.cause:

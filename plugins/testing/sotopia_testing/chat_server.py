@@ -10,17 +10,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from random import Random
 from typing import IO, Any, Self
 
 from aiohttp import web
+
+from sotopia_testing.chat_faults import STATUSES, Fault, twisted
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 TOKEN_CHARACTERS = 4
 LARGEST_REQUEST = 64 * 2**20
+FOREVER = 86_400.0
+SECONDS_BETWEEN_DRIPS = 0.05
 
 DEFAULT_TEXT = "Hello there."
 """What the server says to a request that asks for no schema and that nothing was scripted for."""
@@ -33,7 +39,8 @@ class Reply:
     ``text`` is what the model says; None leaves it to the request's JSON schema, or to ``DEFAULT_TEXT``. With a
     ``status`` of 400 or more, ``text`` is the error's message instead. ``model`` is the name the model gives itself
     (None: the one it was asked by), ``finish_reason`` is ``"length"`` for a reply that was cut off. ``body`` is sent as
-    it is in place of all that. A hang is a long ``delay``: stopping the server does not wait for it.
+    it is in place of all that. ``fault`` is what goes wrong with it, see :data:`.FAULTS`. Stopping the server waits for
+    no reply.
     """
 
     text: str | None = None
@@ -43,6 +50,7 @@ class Reply:
     model: str | None = None
     finish_reason: str = "stop"
     body: str | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +74,9 @@ class ChatServer:
     for ``Reply(text=...)``. ``latency`` is added to every answer, in seconds. Usage counts a token for each four
     characters, rounded up. ``keep`` is how many of the latest requests are remembered. Streaming is refused.
 
+    ``faults`` gives the share of answers (0 to 1) that go wrong in each way, see :data:`.FAULTS`; ``seed`` draws which
+    ones. ``replies`` are spared. :meth:`misbehaved` counts them.
+
     The server is a process of its own, so that it takes no time from the event loop under test. It ends with the
     block, and when the process that started it ends in any other way.
     """
@@ -77,12 +88,16 @@ class ChatServer:
         rules: Mapping[str, Reply | str] | None = None,
         latency: float = 0.0,
         keep: int = 10_000,
+        faults: Mapping[Fault, float] | None = None,
+        seed: int = 0,
     ) -> None:
         self._script = {
             "replies": _as_json(replies),
             "rules": dict(zip(rules or (), _as_json((rules or {}).values()), strict=True)),
             "latency": latency,
             "keep": keep,
+            "faults": dict(faults or {}),
+            "seed": seed,
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -147,6 +162,10 @@ class ChatServer:
     def count(self) -> int:
         """Return how many requests for completions came in since the start, or the last reset."""
         return int(self._control("GET", path="/control/count")["count"])
+
+    def misbehaved(self) -> dict[str, int]:
+        """Return how many answers went wrong, by the way in which they did, since the start."""
+        return dict(self._control("GET", path="/control/count")["faults"])
 
     def _control(self, method: str, payload: object = None, path: str = "/control") -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=STOP_SECONDS)
@@ -227,8 +246,18 @@ class _Service:
     """The server's side: the script, what came in, and the handlers."""
 
     def __init__(
-        self, *, replies: Sequence[Mapping[str, Any]], rules: Mapping[str, Mapping[str, Any]], latency: float, keep: int
+        self,
+        *,
+        replies: Sequence[Mapping[str, Any]],
+        rules: Mapping[str, Mapping[str, Any]],
+        latency: float,
+        keep: int,
+        faults: Mapping[Fault, float],
+        seed: int,
     ) -> None:
+        self.faults = faults
+        self.random = Random(seed)
+        self.misbehaved: Counter[str] = Counter()
         self.replies = deque(Reply(**reply) for reply in replies)
         self.rules = {text: Reply(**reply) for text, reply in rules.items()}
         self.latency = latency
@@ -247,36 +276,74 @@ class _Service:
         application.router.add_delete("/control", self.forget)
         return application
 
-    async def complete(self, request: web.Request) -> web.Response:
+    async def complete(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append((raw, headers, time.monotonic() - self.started))
         self.count += 1
         asked = json.loads(raw)
         reply = self.choose(asked)
-        if delay := self.latency + reply.delay:
+        if reply.fault is not None:
+            self.misbehaved[reply.fault] += 1
+        if delay := self.latency + (FOREVER if reply.fault == "hang" else reply.delay):
             await asyncio.sleep(delay)
         if asked.get("stream"):
             reply = Reply(status=400, text="this server does not stream")
-        body = reply.body if reply.body is not None else json.dumps(self.answer(reply, asked))
+        if reply.fault in STATUSES:
+            after = {"Retry-After": "1"} if reply.fault == "429 with Retry-After" else {}
+            reply = replace(reply, status=STATUSES[reply.fault], headers=after)
+        body = (reply.body if reply.body is not None else json.dumps(self.answer(reply, asked))).encode()
+        if reply.fault == "broken body":
+            body = body[: len(body) // 2]
         content_type = (
             {} if "content-type" in {name.lower() for name in reply.headers} else {"Content-Type": "application/json"}
         )
-        return web.Response(status=reply.status, headers={**content_type, **reply.headers}, body=body.encode())
+        response_headers = {**content_type, **reply.headers}
+        if reply.fault in ("drip", "closed mid-body"):
+            return await self.send_badly(request, response_headers, body, reply.fault)
+        return web.Response(status=reply.status, headers=response_headers, body=body)
+
+    async def send_badly(
+        self, request: web.Request, headers: Mapping[str, str], body: bytes, fault: Fault
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={**headers, "Content-Length": str(len(body))})
+        await response.prepare(request)
+        if fault == "drip":
+            with suppress(ConnectionResetError):  # nobody has to wait for the last drop
+                for byte in body:
+                    await response.write(bytes([byte]))
+                    await asyncio.sleep(SECONDS_BETWEEN_DRIPS)
+        else:
+            await response.write(body[: len(body) // 2])
+            if request.transport is not None:
+                request.transport.close()
+        return response
 
     def choose(self, asked: Mapping[str, Any]) -> Reply:
         if self.rules:
             contents = [str(message.get("content")) for message in asked["messages"]]
             for text, reply in self.rules.items():
                 if any(text in content for content in contents):
-                    return reply
-        return self.replies.popleft() if self.replies else Reply()
+                    return replace(reply, fault=reply.fault or self.draw())
+        return self.replies.popleft() if self.replies else Reply(fault=self.draw())
+
+    def draw(self) -> Fault | None:
+        """Return what goes wrong with the next answer of its own, if anything."""
+        if not self.faults:
+            return None
+        drawn = self.random.random()
+        for fault, share in self.faults.items():
+            drawn -= share
+            if drawn < 0:
+                return fault
+        return None
 
     def answer(self, reply: Reply, asked: Mapping[str, Any]) -> dict[str, Any]:
         if reply.status >= 400:
             message = f"scripted {reply.status}" if reply.text is None else reply.text
             return {"error": {"message": message, "type": "scripted", "param": None, "code": None}}
         text = self.own_answer(asked) if reply.text is None else reply.text
+        text = text if reply.fault is None else twisted(text, reply.fault)
         prompt = _tokens("".join(str(message.get("content")) for message in asked["messages"]))
         completion = _tokens(text)
         return {
@@ -308,7 +375,7 @@ class _Service:
         return web.json_response({"requests": requests})
 
     async def show_count(self, request: web.Request) -> web.Response:
-        return web.json_response({"count": self.count})
+        return web.json_response({"count": self.count, "faults": self.misbehaved})
 
     async def extend_script(self, request: web.Request) -> web.Response:
         self.replies.extend(Reply(**reply) for reply in await request.json())

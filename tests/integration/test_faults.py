@@ -1,0 +1,113 @@
+"""Runs over a server that misbehaves in every way: each episode ends for a reason, and the sums agree."""
+
+import os
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+
+import pytest
+
+from benchmarks.faults import RUN, play
+from benchmarks.startup import script
+from sotopia_core.database.locate import storage_from_url
+from sotopia_core.episodes import EpisodeLog
+from sotopia_core.registry import Registry
+from sotopia_testing.chat_server import ChatServer, Reply
+from tests.cli.command import sotopia
+
+needs_litellm = pytest.mark.skipif(find_spec("litellm") is None, reason="the extra litellm is missing")
+
+
+@pytest.mark.parametrize(
+    ("provider", "episodes", "share"),
+    [
+        pytest.param("OpenAICompatible", 100, 0.1, id="a tenth of all answers"),
+        pytest.param("OpenAICompatible", 30, 0.6, id="most answers"),
+        pytest.param("LiteLLM", 20, 0.2, id="through litellm", marks=needs_litellm),
+    ],
+)
+def test_every_episode_ends_scored_or_with_a_reason(tmp_path, provider, episodes, share):
+    ending = play(tmp_path, episodes, provider=provider, share=share, timeout=120)
+    assert ending.wrong == []
+    assert sum(ending.statuses.values()) == episodes
+    assert ending.status == (0 if ending.statuses["scored"] == episodes else 3)
+    assert sum(ending.misbehaved.values()) > 0
+
+
+def config(tmp_path, server, **options):
+    given = {"trials": 1, "concurrency": 20, "turns": 4, "on_invalid_action": "fail", "use": "OpenAICompatible"}
+    given |= {"model": "scripted", "address": "base_url", "url": server.url} | options
+    (tmp_path / "run.toml").write_text(RUN.format(**given), encoding="utf-8")
+
+
+def kept(tmp_path):
+    with storage_from_url(Registry.installed(), f"sqlite:///{tmp_path / 'sotopia.db'}").open() as store:
+        return store.find(EpisodeLog)
+
+
+def test_a_reply_that_cannot_be_used_counts_as_doing_nothing_where_the_run_file_says_so(tmp_path):
+    with ChatServer(["I pass."] * 3) as server:
+        config(tmp_path, server, on_invalid_action="none")
+        done = sotopia("run", "run.toml", "--json", cwd=tmp_path, env={"PLANTED_KEY": "planted-0815"})
+    assert done.returncode == 0, done.stderr
+    (episode,) = kept(tmp_path)
+    first, *later = episode.turns
+    (name,) = first.stood_in
+    assert first.actions[name].action_type == "none"
+    assert first.stood_in[name].startswith("scripted: the reply is no ActionReply: it holds no JSON objects")
+    assert not any(turn.stood_in for turn in later)
+    assert episode.usage[name].calls == 3 + 1
+
+
+def test_without_a_word_in_the_run_file_it_ends_the_episode(tmp_path):
+    with ChatServer(["I pass."] * 3) as server:
+        config(tmp_path, server)
+        done = sotopia("run", "run.toml", "--json", cwd=tmp_path, env={"PLANTED_KEY": "planted-0815"})
+    assert done.returncode == 3
+    (episode,) = kept(tmp_path)
+    assert episode.cause is not None
+    assert episode.cause.startswith("scripted: the reply is no ActionReply")
+    assert [usage.calls for usage in episode.usage.values()] == [3]
+
+
+def test_a_server_out_of_reach_is_no_unusable_reply(tmp_path):
+    with ChatServer([Reply(fault="500")] * 9) as server:
+        config(tmp_path, server, on_invalid_action="none")
+        done = sotopia(
+            "run", "run.toml", "--json", "--set", "models.local.attempts=2", cwd=tmp_path, env={"PLANTED_KEY": "p-0815"}
+        )
+    assert done.returncode == 3
+    (episode,) = kept(tmp_path)
+    assert episode.cause is not None
+    assert "failed (500)" in episode.cause
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_a_run_over_a_hanging_server(tmp_path, times):
+    with ChatServer(faults={"hang": 1.0}) as server:
+        config(tmp_path, server, trials=50)
+        with (tmp_path / "out.txt").open("w") as out:
+            run = subprocess.Popen(
+                [script(), "run", "run.toml"],
+                cwd=tmp_path,
+                env=os.environ | {"PLANTED_KEY": "planted-0815"},
+                stdout=out,
+                stderr=out,
+            )
+            try:
+                deadline = time.monotonic() + 20
+                while server.count() < 20 and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                assert server.count() >= 20
+                began = time.monotonic()
+                for _ in range(times):
+                    run.send_signal(signal.SIGINT)
+                run.wait(10)
+                took = time.monotonic() - began
+            finally:
+                run.kill()
+    text = (tmp_path / "out.txt").read_text()
+    assert took < (5 if times == 1 else 3), text
+    assert run.returncode in (130, -signal.SIGINT), text
+    assert "Traceback" not in text
