@@ -21,7 +21,7 @@ from sotopia_core.engine.run import RunResult, draw_combos, play_run
 from sotopia_core.engine.tally import Tally
 from sotopia_core.engine.watchdog import watching
 from sotopia_core.episodes import RunRecord
-from sotopia_core.errors import RunCancelledError
+from sotopia_core.errors import RunCancelledError, SotopiaError
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.interfaces import Storage
 from sotopia_core.lifecycle import Faults
@@ -79,6 +79,10 @@ def play(
             result = run_to_end(watched(playing, registry))
     except (KeyboardInterrupt, RunCancelledError) as end:
         return say_ended(end, progress, store, kept=keep)
+    except SotopiaError:
+        if keep:
+            say_stopped(progress, store)
+        raise
     finally:
         if opened is not None:
             opened.close()
@@ -146,6 +150,12 @@ def say_ended(end: BaseException, progress: Progress, url: str | None, *, kept: 
     what = "cancelled" if isinstance(end, RunCancelledError) else "interrupted"
     note(f"{what}: {progress.summary()}{how_to_resume(progress.run, url) if kept else ''}")
     return EXIT_INTERRUPTED
+
+
+def say_stopped(progress: Progress, url: str | None) -> None:
+    """Say how far a run came that an error stopped, and how to go on with it; nothing where it had not begun."""
+    if progress.run is not None:
+        note(f"stopped: {progress.summary()}{how_to_resume(progress.run, url)}")
 
 
 def how_to_resume(run: RunRecord | None, url: str | None) -> str:

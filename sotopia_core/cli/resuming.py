@@ -8,12 +8,12 @@ from pathlib import Path
 from sotopia_core.cli.events import log_events
 from sotopia_core.cli.interruption import run_to_end
 from sotopia_core.cli.loading import load_modules
-from sotopia_core.cli.playing import exit_status, note, report, say_ended, watched
+from sotopia_core.cli.playing import exit_status, note, report, say_ended, say_stopped, watched
 from sotopia_core.cli.progress import Progress
 from sotopia_core.cli.stores import find_to_read
 from sotopia_core.engine.resuming import find_run, installed_for, restore_run
 from sotopia_core.engine.run import UNFINISHED, Unfinished, resume_run
-from sotopia_core.errors import InputError, RunCancelledError, nearest
+from sotopia_core.errors import InputError, RunCancelledError, SotopiaError, nearest
 from sotopia_core.lifecycle import Faults
 
 
@@ -49,6 +49,9 @@ def go_on(
                 result = run_to_end(watched(resumed, registry))
         except (KeyboardInterrupt, RunCancelledError) as end:
             return say_ended(end, progress, store, kept=True)
+        except SotopiaError:
+            say_stopped(progress, store)
+            raise
     report(result, run.combos, storage, store, as_json)
     return exit_status(result, faults)
 

@@ -29,8 +29,8 @@ def count(folder, table):
     return number
 
 
-def begin(folder, trials):
-    (folder / "run.toml").write_text(RUN.format(trials=trials), encoding="utf-8")
+def begin(folder, trials, more=""):
+    (folder / "run.toml").write_text(RUN.format(trials=trials) + more, encoding="utf-8")
     return subprocess.Popen(
         [*COMMAND, "run", "run.toml"], cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
