@@ -100,7 +100,8 @@ def _groups(frame: pl.DataFrame, factors: Sequence[str]) -> list[tuple[tuple[obj
     """Return the rows of each group, by the texts that name it."""
     keys = frame.select(pl.col(name).cast(pl.String) for name in factors).with_row_index("row")
     parts = keys.group_by(factors).agg("row")
-    found = [(row[:-1], np.array(row[-1], dtype=np.int64)) for row in parts.iter_rows()]
+    names = parts.drop("row").rows()
+    found = [(name, rows.to_numpy().astype(np.int64)) for name, rows in zip(names, parts["row"], strict=True)]
     return sorted(found, key=lambda part: tuple(map(str, part[0])))
 
 

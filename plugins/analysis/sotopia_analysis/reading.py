@@ -260,8 +260,9 @@ class _Reader:
         return (pk, "unknown") if found is None else (found.label, found.relationship.name)
 
     def scores(self) -> Scores:
+        """Make the table, and forget what it was made of as far as the table has it."""
         trial = pl.Series("trial", np.asarray(self._trial, dtype=np.int64))
-        columns = [column.series(name) for name, column in self._texts.items()]
+        columns = [self._texts.pop(name).series(name) for name in TEXTS]
         columns += [
             pl.Series("seat", np.asarray(self._seat, dtype=np.int32)),
             pl.select(pl.when(trial >= 0).then(trial).alias("trial")).to_series(),
@@ -269,7 +270,7 @@ class _Reader:
         ]
         known = dict.fromkeys(name for _, names in self._sets.values() for name in names)
         columns += [
-            pl.Series(column_of(name), np.asarray(self._values.get(name, array("d", [np.nan]) * self.seats))).fill_nan(
+            pl.Series(column_of(name), np.asarray(self._values.pop(name, array("d", [np.nan]) * self.seats))).fill_nan(
                 None
             )
             for name in (*known, OVERALL)
