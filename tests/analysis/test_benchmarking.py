@@ -11,8 +11,10 @@ pytest.importorskip("polars", reason="the extra analysis is not installed")
 from sotopia_core.database.locate import storage_from_url
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import ConfigError, InputError
+from sotopia_core.profiles import AgentProfile
 from sotopia_core.registry import Registry
 from tests.analysis.test_commands import ask
+from tests.cli.kept import LEO, MIA, agent, combo, scenario
 
 PARTNER = '{use = "ScriptedAgent", actions = ["Hello!", "All right."], then = "repeat"}'
 SMALL = ("--judge", "offline", "--pack", "starter", "--size", "2", "--set", "response_evaluators.0.max_turn_number=4")
@@ -64,6 +66,21 @@ def test_the_same_again_plays_nothing_and_goes_on_where_something_is_missing(url
     assert after.keys() == before.keys()
     assert after[lost].rewards == before[lost].rewards
     assert {pk: e for pk, e in after.items() if pk != lost} == {pk: e for pk, e in before.items() if pk != lost}
+
+
+def test_a_file_of_combos_alone_is_played_with_the_stores_scenarios_and_characters(url, tmp_path):
+    records = [scenario(), agent(MIA), agent(LEO)]
+    with storage_from_url(Registry.installed(), url).open() as store:
+        store.put_many(records)
+    path = tmp_path / "combos.jsonl"
+    path.write_text(combo().model_dump_json() + "\n", encoding="utf-8")
+    command = ("benchmark", "offline", "--partner", PARTNER, "--judge", "offline", "--combos", path, "--store", url)
+    document = json.loads(ask(*command, "--dry-run", "--json").stdout)
+    assert [run["combos"] for run in document["runs"]] == [1, 1]
+    with storage_from_url(Registry.installed(), url).open() as store:
+        store.delete(AgentProfile, "AGENT-Leo")
+    with pytest.raises(InputError, match=f"combo COMBO-1 names the agent AGENT-Leo, which is not in {path}"):
+        ask(*command, "--dry-run")
 
 
 def test_what_changed_since_is_not_gone_on_with(url):

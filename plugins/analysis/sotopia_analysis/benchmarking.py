@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import tomli
 from pydantic import JsonValue
@@ -16,11 +17,12 @@ from sotopia_core.database.stored_dimensions import dimensions_in
 from sotopia_core.engine.resuming import restore_run
 from sotopia_core.engine.run import RunResult, draw_combos, play_run, resume_run
 from sotopia_core.episodes import EpisodeLog, RunRecord
-from sotopia_core.errors import ConfigError, InputError
+from sotopia_core.errors import ConfigError, InputError, NotFoundError
 from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import Usage
-from sotopia_core.profiles import Combo
+from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile, Pool
+from sotopia_core.records import Record
 from sotopia_core.registry import Registry
 from sotopia_core.toml_text import written
 from sotopia_core.wiring import Wiring, wire
@@ -30,6 +32,7 @@ SEATINGS: Final = ("first", "second")
 """Which seat the model under test takes, as its runs are named."""
 
 Table = dict[str, Any]
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +144,29 @@ def prepare(benchmark: Benchmark, registry: Registry, store: Store | None, url: 
         wiring = wire(loaded, registry, dimensions_in(registry, url))
         stored = loaded.config.run.relationships == "stored"
         found = find_pool(loaded.config.pool, wiring.base, registry, store, relationships=stored)
-        combos = tuple(draw_combos(wiring, found.pool))
+        pool = found.pool if store is None else _completed(found.pool, store)
+        combos = tuple(draw_combos(wiring, pool))
         begun = _begun(store, wiring, name) if store is not None else None
         parts.append(Part(name, wiring, combos, found.pool.source, begun))
     return parts
+
+
+def _completed(pool: Pool, store: Store) -> Pool:
+    """Add the scenarios and characters that combos name and the store has to a pool, as that of a file of combos alone."""
+    scenarios = {combo.env_id for combo in pool.combos} - {one.pk for one in pool.environments}
+    characters = {pk for combo in pool.combos for pk in combo.agent_ids} - {one.pk for one in pool.agents}
+    return pool.model_copy(
+        update={
+            "environments": (*pool.environments, *_stored(store, EnvironmentProfile, scenarios)),
+            "agents": (*pool.agents, *_stored(store, AgentProfile, characters)),
+        }
+    )
+
+
+def _stored(store: Store, kind: type[R], pks: Iterable[str]) -> Iterator[R]:
+    for pk in sorted(pks):
+        with suppress(NotFoundError):  # the sampler names what is missing, and the combo that it is missing from
+            yield store.get(kind, pk)
 
 
 def _begun(store: Store, wiring: Wiring, name: str) -> RunRecord | None:

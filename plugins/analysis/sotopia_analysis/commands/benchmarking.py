@@ -24,7 +24,12 @@ def benchmark(
         typer.Option("--run-file", metavar="FILE", help="A run file with whatever else: judges, models, limits."),
     ] = None,
     combos: Annotated[
-        list[str] | None, typer.Option("--combos", metavar="FILE", help="Records to draw combos from; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--combos",
+            metavar="FILE",
+            help="A file to take combos from; the store may have their scenarios and characters.",
+        ),
     ] = None,
     packs: Annotated[
         list[str] | None, typer.Option("--pack", metavar="NAME", help="A pack to draw combos from; repeatable.")
