@@ -108,6 +108,8 @@ def abandon(task: asyncio.Task[Any]) -> None:
     The end of the event loop waits for every task that it knows of, and would wait for this one for ever.
     """
     task.add_done_callback(_take_note)
+    # As asyncio does with a task that it gives up itself: what there is to say has been said.
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
     coroutine = task.get_coro()
     try:
         if coroutine is not None:
