@@ -152,7 +152,7 @@ def prepare(benchmark: Benchmark, registry: Registry, store: Store | None, url: 
 
 
 def _completed(pool: Pool, store: Store) -> Pool:
-    """Add the scenarios and characters that combos name and the store has to a pool, as that of a file of combos alone."""
+    """Add to the pool of a file of combos alone the scenarios and characters that these name and the store has."""
     scenarios = {combo.env_id for combo in pool.combos} - {one.pk for one in pool.environments}
     characters = {pk for combo in pool.combos for pk in combo.agent_ids} - {one.pk for one in pool.agents}
     return pool.model_copy(
