@@ -1,5 +1,7 @@
 """The Redis servers that tests run on: real ones, which can be killed, hung and started again."""
 
+import os
+import re
 import socket
 from pathlib import Path
 
@@ -58,3 +60,16 @@ def test_a_hanging_server_accepts_and_answers_nothing(start_redis: StartRedis) -
 def test_a_program_that_is_no_server_is_shown_with_its_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="did not start"):
         RedisServer(Path("/bin/false"), tmp_path, patience=2.0).start()
+
+
+def test_a_server_that_does_not_answer_in_time_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "silent"
+    program.write_text("#!/bin/sh\necho started $$\nexec sleep 60\n")
+    program.chmod(0o755)
+    with pytest.raises(RuntimeError, match="did not start") as caught:
+        RedisServer(program, tmp_path, patience=0.3).start()
+    started = [int(process) for process in re.findall(r"started (\d+)", str(caught.value))]
+    assert started
+    for process in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)

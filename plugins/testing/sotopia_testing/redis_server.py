@@ -73,9 +73,13 @@ class RedisServer:
                     stdout=log,
                     stderr=log,
                 )
-            if self._wait_until_ready(self._process):
-                return self
-        self.stop()
+            try:
+                if self._wait_until_ready(self._process):
+                    return self
+            except BaseException:
+                self.stop()
+                raise
+            self.stop()
         raise RuntimeError(f"{self._program} did not start: {self.log.read_text(errors='replace')[-2000:]}")
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> bool:
