@@ -1,9 +1,10 @@
 """``sotopia resume``: what it goes on with, what it refuses, and what it says."""
 
 import json
+import subprocess
 import time
 
-from tests.cli.command import sotopia
+from tests.cli.command import COMMAND, environment, sotopia
 from tests.cli.long_runs import RUN, begin, count, has_tables, until
 
 
@@ -75,3 +76,30 @@ def test_an_episode_that_was_broken_off_replays_to_the_same(killed):
     done = sotopia("replay", told["pks"][0], cwd=killed)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "has no journal any more; it was pruned" in done.stderr
+
+
+def test_of_two_processes_that_resume_one_run_at_once_one_plays_it(killed):
+    both = [
+        subprocess.Popen(
+            [*COMMAND, "resume", "long"],
+            cwd=killed,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    try:
+        told = [process.communicate(timeout=60)[1].decode() for process in both]
+    finally:
+        for process in both:
+            process.kill()
+            process.wait()
+    statuses = [process.returncode for process in both]
+    assert sorted(statuses) in ([0, 2], [0, 0])  # the second may come when the first is through
+    if 2 in statuses:
+        assert " plays the run " in told[statuses.index(2)]
+    episodes = json.loads(sotopia("list", "episodes", "--json", cwd=killed).stdout)
+    assert sorted(one["trial"] for one in episodes) == list(range(60))
+    (run,) = json.loads(sotopia("runs", "list", "--json", cwd=killed).stdout)
+    assert (run["state"], run["episodes"]["scored"]) == ("finished", 60)
