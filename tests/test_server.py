@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sotopia_agents.llm import LLMAgent
+from sotopia_agents.seats import take_seat
 from sotopia_core import samplers
 from sotopia_core.database import (
     AgentProfile,
@@ -303,6 +304,23 @@ class TestAListOfCombos:
     def test_a_list_and_a_sampler_are_an_error(self):
         with pytest.raises(ConfigError, match="^give env_agent_combo_list or a sampler, not both"):
             played(env_agent_combo_list=[combo()], sampler=UniformSampler())
+
+
+class TestSeatsOverABroker:
+    async def test_a_seat_waits_for_whoever_takes_it(self, monkeypatch):
+        monkeypatch.setenv("SOTOPIA_BROKER", "memory://the seats of this test")
+        models = {"agent1": "offline", "agent2": "redis"}
+
+        async def leave_at_once():
+            async with take_seat() as seat:
+                async for news in seat:
+                    if news.asked:
+                        await seat.act(AgentAction(action_type="leave"))
+
+        playing = run_async_server(model_dict=models, env_agent_combo_list=[combo()])
+        (messages,), _ = await asyncio.gather(playing, leave_at_once())
+        assert messages.episode.agent_classes == ("LLMAgent", "RedisAgent")
+        assert "fewer than two agents remain" in str(messages.episode.ended)
 
 
 WRONG_MODELS = [

@@ -142,7 +142,8 @@ class _Playing:
             find_model=self.stage.models,
             on_call=self._called,
             journal=self.journal,
-            run=self.stage.run.pk,
+            # Seats of a replay belong to no run: whoever sits in them must not be sought, nor told anything.
+            run="" if self.journal.only_recalled else self.stage.run.pk,
             episode=self.pk,
         )
 

@@ -6,7 +6,7 @@ import hashlib
 from asyncio import Future, get_running_loop
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -40,8 +40,11 @@ class EpisodeJournal(ReplyJournal):
 
     Without a writer nothing is kept. A role's replies in a turn are numbered on, also when what they led to failed and
     the turn is tried again: those that were given up are not recalled, and what they cost is in ``given_up``. After a
-    write that failed, ``fault`` says why, and nothing is recalled or kept any more.
+    write that failed, ``fault`` says why, and nothing is recalled or kept any more. Where it is ``only_recalled``, the
+    episode is played from it alone, and nobody elsewhere should hear of that.
     """
+
+    only_recalled: ClassVar[bool] = False
 
     def __init__(self, episode: str, writer: StoreWriter | None = None, entries: Iterable[JournalEntry] = ()) -> None:
         self.fault: StorageError | None = None

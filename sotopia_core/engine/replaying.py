@@ -43,6 +43,8 @@ class Replay:
 class _Recalling(EpisodeJournal):
     """A journal that has every answer, or says that it has not."""
 
+    only_recalled = True
+
     def __init__(self, episode: str, entries: Sequence[JournalEntry]) -> None:
         super().__init__(episode, None, entries)
         self.recalled = 0

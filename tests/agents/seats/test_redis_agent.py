@@ -270,6 +270,24 @@ async def test_what_was_settled_stays_so_for_the_resumed_run(url):
     await keeps_the_broker.aclose()
 
 
+async def test_a_turn_that_failed_is_asked_again_when_the_episode_is_tried_again(url):
+    seat = a_seat()
+    keeps_the_broker = connect(url)
+    failed = seated(seat, url, timeout=0.05)
+    await failed.observe(told(seat, 0))
+    with pytest.raises(NoAnswer):
+        await failed.aact(asked(seat, 1))
+    await failed.aclose()
+    again = seated(seat, url)
+    await again.observe(told(seat, 0))
+    async with holding(url, lambda news, seat: speak("This time.")) as heard:
+        assert await again.aact(asked(seat, 1)) == speak("This time.")
+        await again.aclose()
+        await until(lambda: len(heard) == 3, "the end was not told")
+    assert isinstance(heard[2].envelope, Closed)
+    await keeps_the_broker.aclose()
+
+
 async def test_a_late_answer_is_refused_and_says_why(url):
     seat = a_seat()
     agent = seated(seat, url, timeout=0.2, on_timeout="none")
@@ -386,8 +404,14 @@ async def test_outside_a_run_there_is_no_seat_to_take(url):
     seat = a_seat()
     object.__setattr__(seat, "run", "")
     agent = seated(seat, url)
+    await agent.observe(told(seat, 0))
+    await agent.replay(asked(seat, 1), speak("Hello!"))
+    broker = connect(url)
+    assert await open_seats(broker) == []
+    await broker.aclose()
     with pytest.raises(LookupError, match="Mia Davis sits outside a run"):
-        await agent.aact(asked(seat, 0))
+        await agent.aact(asked(seat, 2))
+    await agent.aclose()
 
 
 def test_a_run_file_holds_no_password():

@@ -181,6 +181,8 @@ def test_a_run_killed_during_a_persons_turn_is_resumed_and_nobody_is_asked_twice
     assert (mia.end(), leo.end()) == (0, 0)
     assert said(episode_of(tmp_path)) == ["One.", "Two, while nobody played.", "Three.", "Four."]
     assert (mia.seen.count(ASKED), leo.seen.count(ASKED)) == (2, 2)
+    replayed = table("replay", str(episode_of(tmp_path)["pk"]), url="redis://127.0.0.1:1")  # nobody is sought for it
+    assert replayed.end() == 0, replayed.seen
 
 
 def test_a_person_is_told_what_cannot_be_used_and_when_the_time_is_over(tmp_path, table, plain_redis):

@@ -72,7 +72,9 @@ class RedisAgent(Agent):
         return await question.answer(self._presence)
 
     async def observe(self, observation: Observation) -> None:
-        """Tell the holder of the seat; where the broker is away, later."""
+        """Tell the holder of the seat; where the broker is away, later; outside a run, nobody."""
+        if not self.seat.run:
+            return
         line = await self._seated()
         self._say(line, observation, None)
         try:
@@ -83,6 +85,8 @@ class RedisAgent(Agent):
 
     async def replay(self, observation: Observation, action: AgentAction) -> None:
         """Go on from what the holder was told and did, without asking again."""
+        if not self.seat.run:
+            return
         self._say(await self._seated(), observation, self.timeout)
         self._presence.ever = True
 
@@ -113,8 +117,7 @@ class RedisAgent(Agent):
                 raise LookupError(f"{seat.name} sits outside a run, where nobody can find the seat to take it")
             card = SeatCard(run=seat.run, episode=seat.episode, index=seat.index, agent=seat.name)
             self._url = broker_url(self.broker)
-            self._line = line = SeatLine(await join(self._url, card), card)
-            await persist(line.announce, SECONDS_TO_TELL)
+            self._line = SeatLine(await join(self._url, card), card)
         return self._line
 
     def _terms(self) -> Terms:

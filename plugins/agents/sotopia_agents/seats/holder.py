@@ -109,7 +109,7 @@ class TakenSeat:
             return None
         news = self._ahead.popleft()
         self.asked = self._latest if news.asked else None
-        self.over = self.over or isinstance(news.envelope, Closed)
+        self.over = self.over or (isinstance(news.envelope, Closed) and not news.past)
         if not news.asked and not self._ahead:
             await self._acknowledge()
         return news

@@ -13,7 +13,8 @@ BOARD: Final = "seats"
 RUN: Final = "run"
 """The group that reads answers."""
 SETTLING: Final = 1_000_000
-"""The step at which a turn is settled without the holder, and the episode closed one after: beyond any answer's."""
+"""The step at which a turn is settled without the holder; the end of the episode comes after it, and both are beyond
+any answer's."""
 
 
 class SeatLine:
@@ -24,6 +25,7 @@ class SeatLine:
         self.broker = broker
         self._said: list[Entry] = []
         self._told = 0
+        self._begun = False
         self._answered: list[Entry] = []
 
     @property
@@ -41,6 +43,8 @@ class SeatLine:
 
         Where something was lost, the seat is announced again too.
         """
+        if not self._begun:
+            await self._begin()
         if self._told:
             last = await self.broker.last(self.card.observations)
             if last is None or last < self._said[self._told - 1].position:
@@ -49,6 +53,13 @@ class SeatLine:
         while self._told < len(self._said):
             await self.broker.append(self.card.observations, self._said[self._told])
             self._told += 1
+
+    async def _begin(self) -> None:
+        last = await self.broker.last(self.card.observations)
+        if last is not None and last.step > SETTLING:  # the episode failed, and is tried again
+            await self.broker.clear(self.card.observations)
+        await self.announce()
+        self._begun = True
 
     async def announce(self) -> None:
         """Let everybody know that the seat is open."""

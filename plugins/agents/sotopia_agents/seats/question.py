@@ -119,7 +119,7 @@ class Question:
         if entry.position.turn < self._turn:
             return None  # taken up when its turn was played; kept once more for want of an acknowledgement
         if entry.position.turn > self._turn:
-            await persist(lambda: self._line.broker.clear(self._line.card.answers), self._time_left())
+            await self._forget_answers()
             asked = f"it answers turn {entry.position.turn}, and the turn is {self._turn}"
             return await self._refuse(asked, self._step)
         try:
@@ -127,6 +127,9 @@ class Question:
         except EnvelopeError as error:
             return await self._refuse(f"it cannot be read: {error}", entry.position.step)
         match envelope:
+            case Settled(outcome="fail"):
+                await self._forget_answers()  # the episode failed with that, and is tried again
+                return None
             case Settled():
                 return await self._follow(envelope)
             case Answer():
@@ -162,6 +165,9 @@ class Question:
         self._line.say(Position(self._turn, self._step), refused)
         await persist(self._line.tell, self._time_left())
         return None
+
+    async def _forget_answers(self) -> None:
+        await persist(lambda: self._line.broker.clear(self._line.card.answers), self._time_left())
 
     async def _settle(self, cause: Cause) -> AgentAction:
         """Settle the turn without the holder, unless an answer was faster."""
