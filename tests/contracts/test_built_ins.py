@@ -213,7 +213,6 @@ class TestPlugins(PluginContract):
 
 ELSEWHERE = {
     "RedisAgent": "its actions come from elsewhere; tests/agents/seats has them come late, badly and not at all",
-    "LiteLLM": "it takes seconds to import; tests/models has it answer and fail over HTTP",
 }
 """The built-ins that no suite here is run over, and why."""
 
