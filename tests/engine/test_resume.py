@@ -30,7 +30,7 @@ def uninterrupted(**options):
         return contents(store), list(playable.DESK.requests)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     breaks=st.lists(st.integers(1, 60), min_size=1, max_size=3),
     concurrency=st.integers(1, 4),
