@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks import (
     broker,
+    crowd,
     demo,
     discovery,
     episodes,
@@ -34,6 +35,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "importing": importing.measure,
     "journal": journal.measure,
     "overhead": overhead.measure,
+    "crowd": crowd.measure,
     "soak": soak.measure,
     "discovery": discovery.measure,
     "storage": storage.measure,

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from json.encoder import encode_basestring
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -20,15 +20,28 @@ Obtained = Literal["text", "schema", "repaired", "re-asked"]
 """How a reply's value was come by: no value asked for; parsed as it came; mended; or asked for again."""
 
 
+SHORT: Final = 4096
+"""Characters of a message that may be there twice, as its text and as JSON."""
+
+
 class ChatMessage(Value):
     """One message of a chat."""
 
     role: Role
     content: str
 
-    @cached_property
     def as_json(self) -> str:
-        """The message as chat servers take it; written once, since it is sent again with every later question."""
+        """Return the message as chat servers take it; unless it is long, it is written only once.
+
+        An agent's messages are sent again with every later question. The long ones, a judge's, are not.
+        """
+        return self._short_json if len(self.content) <= SHORT else self._json()
+
+    @cached_property
+    def _short_json(self) -> str:
+        return self._json()
+
+    def _json(self) -> str:
         return f'{{"role":"{self.role}","content":{encode_basestring(self.content)}}}'
 
     @cached_property

@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 
 from sotopia_core.digests import digest, generator, new_pk
 from sotopia_core.engine.cache import ReplyCache
+from sotopia_core.engine.collecting import rare_collections
 from sotopia_core.engine.episode import Stage, Task, judge_episode, play_episode
 from sotopia_core.engine.lease import HeldLease, give_back, take_lease, this_process
 from sotopia_core.engine.tally import Tally
@@ -151,7 +152,8 @@ class _Run:
         try:
             if self.store is not None:
                 await self._begin(self.store)
-            await self._play_through(concurrency)
+            with rare_collections():
+                await self._play_through(concurrency)
         finally:
             if self.lease is not None:
                 self.lease.give_back()

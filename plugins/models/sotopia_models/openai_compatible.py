@@ -126,7 +126,7 @@ class OpenAICompatible(ServedModel):
 
     def _body(self, request: ModelRequest[Any], *, by_schema: bool) -> bytes:
         """Write the body of a request. By hand, since the messages of a long episode are many."""
-        messages = [message.as_json for message in request.messages]
+        messages = [message.as_json() for message in request.messages]
         tail = self._options(request.temperature, request.max_tokens)
         if self.pass_seed:
             tail += f',"seed":{request.seed % SEED_RANGE}'
@@ -223,9 +223,9 @@ def _append_to_last_user_message(written: list[str], messages: Sequence[ChatMess
     for position in reversed(range(len(messages))):
         if messages[position].role == "user":
             told = ChatMessage(role="user", content=f"{messages[position].content}\n\n{words}")
-            written[position] = told.as_json
+            written[position] = told.as_json()
             return
-    written.append(ChatMessage(role="user", content=words).as_json)
+    written.append(ChatMessage(role="user", content=words).as_json())
 
 
 def _text(content: object) -> str:

@@ -232,17 +232,16 @@ class SQLiteStore(Store):
 
     def append_journal(self, entries: Sequence[JournalEntry]) -> None:
         """Keep all entries or, on any error, none. A key that is there already raises ``JournalError``."""
-        rows = [(*entry.key, write_payload(entry)) for entry in entries]
+        rows = iter([(*entry.key, write_payload(entry)) for entry in entries])
         with self._writing() as connection:
-            for entry, row in zip(entries, rows, strict=True):
-                try:
-                    connection.execute(
-                        "INSERT INTO journal (episode, turn, seat, purpose, attempt, payload) "
-                        "VALUES (?, ?, ?, ?, ?, ?)",
-                        row,
-                    )
-                except sqlite3.IntegrityError:
-                    raise JournalError(f"the journal in {self._name} already has {say_key(entry)}") from None
+            try:
+                connection.executemany(
+                    "INSERT INTO journal (episode, turn, seat, purpose, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)",
+                    rows,
+                )
+            except sqlite3.IntegrityError:
+                culprit = entries[-1 - sum(1 for _ in rows)]  # those after it have not been taken
+                raise JournalError(f"the journal in {self._name} already has {say_key(culprit)}") from None
 
     def read_journal(self, episode: str) -> list[JournalEntry]:
         """Return an episode's entries in the order they were appended."""
