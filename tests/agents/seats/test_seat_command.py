@@ -185,17 +185,19 @@ def test_a_run_killed_during_a_persons_turn_is_resumed_and_nobody_is_asked_twice
     assert replayed.end() == 0, replayed.seen
 
 
-def test_a_person_is_told_what_cannot_be_used_and_when_the_time_is_over(tmp_path, table, plain_redis):
+def test_a_person_is_told_when_the_time_is_over_and_is_asked_again_at_the_next_turn(tmp_path, table, plain_redis):
     lay(tmp_path, turns=4, second='use = "LLMAgent"\nmodel = "offline"')
     url = plain_redis.url
-    options = ("--set", "agents.0.timeout=2.0", "--set", "agents.0.on_timeout='none'")
-    playing = table("run", "run.toml", *options, url=url)
+    options = ("--set", "agents.0.timeout=1.0", "--set", "agents.0.on_timeout='none'")
     person = table("seat", url=url)
-    person.wait_for("> ")
-    assert "Your time for turn 0 is over: Mia Davis does nothing." in person.wait_for("does nothing.")
-    say(person, "Now I am fast.")
+    person.wait_for("Waiting for a free seat at redis://")
+    playing = table("run", "run.toml", *options, url=url)
+    person.wait_for("Your time for turn 0 is over: Mia Davis does nothing.")
+    person.wait_for("it is turn 2 and your turn to act")
+    person.wait_for("Your time for turn 2 is over: Mia Davis does nothing.")
+    person.wait_for("The conversation is over")
     assert playing.end() == 0
-    assert said(episode_of(tmp_path))[::2] == ["", "Now I am fast."]
+    assert said(episode_of(tmp_path))[::2] == ["", ""]
 
 
 def test_open_seats_are_listed_for_people_and_for_scripts(tmp_path, table, plain_redis):
