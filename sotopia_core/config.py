@@ -81,6 +81,13 @@ class PoolSection(Value):
     tag: str | None = Field(default=None, description="Only scenarios with this tag")
 
 
+class BudgetSection(Value):
+    """``[budget]``: what a run may take before it is stopped; going on with it later may take as much again."""
+
+    usd: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="US dollars; none: no limit")
+    tokens: WholeNumber | None = Field(default=None, ge=1, description="Tokens, read and written; none: no limit")
+
+
 class PluginsSection(Value):
     """``[plugins]``: which installed plugins to leave alone."""
 
@@ -111,6 +118,7 @@ class RunConfig(Value):
     dimensions: dict[str, dict[str, Any]] = Field(default_factory=dict)
     storage: ComponentTable | None = None
     cache: CacheSection = CacheSection()
+    budget: BudgetSection = BudgetSection()
     plugins: PluginsSection = PluginsSection()
 
     def to_document(self) -> dict[str, Any]:

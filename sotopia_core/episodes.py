@@ -94,6 +94,9 @@ class EpisodeLog(Record):
     reasoning: str = ""
     rewards_prompt: str = ""
     usage: dict[str, Usage] = Field(default_factory=dict, description="By role: the agents' names, the evaluators")
+    spending: dict[str, dict[str, Usage]] = Field(
+        default_factory=dict, description="By model, then what for: agent, judge, re-ask, retry"
+    )
     provenance: Provenance | None = None
     started_at: str | None = Field(default=None, description="ISO 8601, UTC")
     seconds: float | None = Field(default=None, ge=0, description="Wall time of the episode")
@@ -219,6 +222,9 @@ class RunRecord(Record):
     planned: int = Field(default=0, ge=0, description="Episodes in all")
     counts: dict[EpisodeStatus, int] = Field(default_factory=dict)
     usage: dict[str, Usage] = Field(default_factory=dict)
+    spending: dict[str, dict[str, Usage]] = Field(
+        default_factory=dict, description="By model, then what for: agent, judge, re-ask, retry"
+    )
     started_at: str
     finished_at: str | None = None
 

@@ -25,6 +25,7 @@ from sotopia_core.errors import RunCancelledError, SotopiaError
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.interfaces import Storage
 from sotopia_core.lifecycle import Faults
+from sotopia_core.models import Usage
 from sotopia_core.plugins import is_strict
 from sotopia_core.profiles import Combo
 from sotopia_core.registry import Registry
@@ -101,6 +102,9 @@ def exit_status(result: RunResult, faults: Faults) -> int:
     if faults.seen and is_strict():
         note(f"{faults.first} (and --strict-plugins was asked for)")
         return EXIT_FAULT
+    if result.record.status == "stopped":
+        note(f"stopped: {result.record.cause}")
+        return EXIT_INCOMPLETE
     return EXIT_INCOMPLETE if result.tally.incomplete else EXIT_COMPLETE
 
 
@@ -176,6 +180,11 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
                     dimension: {"pairs": one.pairs, "distance": one.distance, "alike": one.alike}
                     for dimension, one in result.tally.agreement.items()
                 },
+                "status": result.record.status,
+                "spending": {
+                    model: {purpose: usage.model_dump(mode="json") for purpose, usage in purposes.items()}
+                    for model, purposes in result.tally.spending.items()
+                },
                 "pks": result.pks,
             }
         )
@@ -197,8 +206,11 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
 def _summary(result: RunResult) -> str:
     counts = result.tally.counts
     parts = [f"{counts[status]} {status}" for status in ("scored", "unscored", "unjudged", "failed") if counts[status]]
-    calls = sum(usage.calls for usage in result.tally.usage.values())
-    return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {calls} model calls"
+    taken = sum(result.tally.usage.values(), Usage())
+    took = f"{taken.calls} model calls"
+    if tokens := taken.input_tokens + taken.output_tokens:
+        took += f", {tokens} tokens, " + ("of unknown price" if taken.cost is None else f"{taken.cost:.4f} US dollars")
+    return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {took}"
 
 
 def say_scores(tally: Tally) -> None:

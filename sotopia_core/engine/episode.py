@@ -13,6 +13,7 @@ from sotopia_core.digests import derive_pk, derive_seed, digest
 from sotopia_core.engine.cache import ReplyCache
 from sotopia_core.engine.interaction import Interaction
 from sotopia_core.engine.journal import EpisodeJournal
+from sotopia_core.engine.spending import Meter, Spending, spend, spend_all, spend_on
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.environment import ParallelSotopiaEnv, component_name
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunRecord, Turn, reward_entries
@@ -53,6 +54,7 @@ class Stage:
     cache: ReplyCache | None = None
     earlier: Store | None = None
     """The store with the journals of earlier processes; None where there are none."""
+    meter: Meter | None = None
     identities: dict[int, str] = field(default_factory=dict)
 
     @classmethod
@@ -64,6 +66,7 @@ class Stage:
         writer: StoreWriter | None = None,
         cache: ReplyCache | None = None,
         earlier: Store | None = None,
+        meter: Meter | None = None,
     ) -> Stage:
         """Prepare what need not be worked out again for each episode."""
         provenance = Provenance(
@@ -76,7 +79,7 @@ class Stage:
             dimensions=run.dimensions,
             offline=wiring.stand_in,
         )
-        return cls(run, wiring, notifier, provenance, writer, cache, earlier)
+        return cls(run, wiring, notifier, provenance, writer, cache, earlier, meter)
 
     @property
     def models(self) -> ModelFinder:
@@ -86,7 +89,7 @@ class Stage:
     async def journal(self, episode: str) -> EpisodeJournal:
         """Return an episode's journal, with whatever earlier processes left in it."""
         entries = [] if self.earlier is None else await asyncio.to_thread(self.earlier.read_journal, episode)
-        return EpisodeJournal(episode, self.writer, entries)
+        return EpisodeJournal(episode, self.writer, entries, on_keep=None if self.meter is None else self.meter.add)
 
     def fingerprint(self, combo: Combo) -> str:
         """Return the digest of what determines an episode's content."""
@@ -123,6 +126,7 @@ class _Playing:
     stage: Stage
     journal: EpisodeJournal
     usage: dict[str, Usage] = field(default_factory=dict)
+    spending: Spending = field(default_factory=dict)
     answered: dict[str, list[str]] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
 
@@ -179,6 +183,7 @@ class _Playing:
         env, names = self.env, self.env.names
         await env.judge(stored.turns, stored.ended or "", [one for one in stored.evaluations if not _is_missing(one)])
         await self._settle(None, "")
+        spend_all(self.spending, stored.spending if self.journal.began_empty else {})
         before = stored.usage if self.journal.began_empty else {}  # else the journal knows all that it took
         usage = {role: before.get(role, Usage()) + taken for role, taken in self._usage().items()}
         provenance = self._provenance()
@@ -192,6 +197,7 @@ class _Playing:
                 "reasoning": _reasoning(env),
                 "rewards_prompt": stored.rewards_prompt or self._prompts(),
                 "usage": stored.usage | usage,
+                "spending": self.spending,
                 "provenance": provenance.model_copy(update={"answered": answered | provenance.answered}),
             }
         )
@@ -200,6 +206,7 @@ class _Playing:
         """Say in the journal what came to nothing, so that a later try asks for it anew; raise what the store said."""
         for role, completion in self.journal.unused():
             self._count(role, completion)
+            spend(self.spending, completion.model, "agent", completion.usage)
         if self.journal.fault is None:
             if cause is not None and failed_role:
                 await self.journal.give_up(self.env.turn, failed_role, cause)
@@ -229,6 +236,7 @@ class _Playing:
 
     def _called(self, role: str, request: ModelRequest[Any], completion: Completion) -> None:
         self._count(role, completion)
+        spend_on(self.spending, request, completion)
         if request.purpose == "judge":
             self.prompts[role] = "\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages)
         self.stage.notifier.model_called(self.stage.run, self.pk, role, request, completion)
@@ -267,6 +275,7 @@ class _Playing:
             reasoning=_reasoning(env),
             rewards_prompt=self._prompts(),
             usage=self._usage(),
+            spending=self.spending,
             provenance=self._provenance(),
             started_at=began.isoformat(timespec="milliseconds"),
             seconds=round(seconds, 6),

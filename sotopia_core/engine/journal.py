@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from asyncio import Future, get_running_loop
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -46,7 +46,14 @@ class EpisodeJournal(ReplyJournal):
 
     only_recalled: ClassVar[bool] = False
 
-    def __init__(self, episode: str, writer: StoreWriter | None = None, entries: Iterable[JournalEntry] = ()) -> None:
+    def __init__(
+        self,
+        episode: str,
+        writer: StoreWriter | None = None,
+        entries: Iterable[JournalEntry] = (),
+        on_keep: Callable[[Completion], None] | None = None,
+    ) -> None:
+        self._on_keep = on_keep
         self.fault: StorageError | None = None
         self.given_up: dict[str, Usage] = {}
         self._episode = episode
@@ -86,6 +93,8 @@ class EpisodeJournal(ReplyJournal):
         payload = _COMPLETION.dump_python(completion, mode="json", exclude_defaults=True)
         payload[ASKED] = digest_of(request)
         await self._append((key.turn, key.role, key.purpose), payload, key.attempt)
+        if self._on_keep is not None:
+            self._on_keep(completion)
 
     def was_asked(self, key: ReplyKey, request: ModelRequest[Any]) -> bool:
         """Whether the reply under a key answers this very question."""

@@ -16,6 +16,7 @@ from sotopia_core.engine.cache import ReplyCache
 from sotopia_core.engine.collecting import rare_collections
 from sotopia_core.engine.episode import Stage, Task, judge_episode, play_episode
 from sotopia_core.engine.lease import HeldLease, give_back, take_lease, this_process
+from sotopia_core.engine.spending import Meter
 from sotopia_core.engine.tally import Tally
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import DrawnCombos, EpisodeLog, EpisodeStatus, RunRecord, RunStatus
@@ -144,12 +145,14 @@ class _Run:
         self._played: set[str] = set()
         self._task: asyncio.Task[object] | None = None
         self._stopped_by = ""
+        self.meter = Meter(self.wiring.config.budget, self._stop_for("budget"))
 
     async def play(self) -> RunResult:
         concurrency = 1 if self.wiring.exclusive else min(self.wiring.config.run.concurrency, self.record.planned)
         if any(model.needs_sockets for model in self.wiring.models.made.values()):
             make_room_for_sockets(concurrency)
         try:
+            self._task = asyncio.current_task()
             if self.store is not None:
                 await self._begin(self.store)
             with rare_collections():
@@ -172,7 +175,6 @@ class _Run:
     async def _begin(self, store: Store) -> None:
         """Take the run for this process, find out what there is of it, and keep what resuming it takes."""
         owner = this_process()
-        self._task = asyncio.current_task()
         self.writer = StoreWriter(store)
         await take_lease(store, self.record.pk, owner, self.say)
         try:
@@ -211,7 +213,8 @@ class _Run:
             await self._play_all(concurrency)
             await self._finish("finished")
         except asyncio.CancelledError:
-            await self._finish_cancelled()
+            if await self._finish_cancelled():
+                return
             raise
         except SotopiaError as error:
             with suppress(SotopiaError):  # the store may be what failed; the first error is the one to tell
@@ -222,18 +225,25 @@ class _Run:
                 await self._finish("stopped", f"crashed: {one_line(error)}")
             raise
 
-    async def _finish_cancelled(self) -> None:
-        """Say why the run was cancelled; in the place of the cancellation, raise it where it came from the store."""
+    async def _finish_cancelled(self) -> bool:
+        """Say why the run was cancelled; in the place of the cancellation, raise it where it came from the store.
+
+        Returns whether the run itself stopped, since its budget is spent, so that nobody need hear of a cancellation.
+        """
         if self._stopped_by == "":
             await self._finish("interrupted", "interrupted by the user")
-            return
+            return False
         assert self._task is not None
-        assert self.lease is not None
         self._task.uncancel()
+        if self._stopped_by == "budget":
+            await self._finish("stopped", self.meter.spent)
+            return True
+        assert self.lease is not None
         if self._stopped_by == "cancelled":
             await self._finish("cancelled", "cancelled by sotopia runs cancel")
             raise RunCancelledError(f"the run {self.record.pk} was cancelled")
         await self.lease.check()
+        return False
 
     async def _play_all(self, concurrency: int) -> None:
         stage = Stage.of(
@@ -243,6 +253,7 @@ class _Run:
             self.writer,
             cache=self._cache(),
             earlier=self.store if self.resumed else None,
+            meter=self.meter,
         )
         tasks = self._tasks()
         try:
@@ -312,6 +323,7 @@ class _Run:
                 "cause": cause,
                 "counts": dict(counts),
                 "usage": dict(self.result.tally.usage),
+                "spending": self.result.tally.spending,
                 "finished_at": _now(),
             }
         )

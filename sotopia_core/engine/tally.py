@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sotopia_core.agreement import Agreement, agreements
+from sotopia_core.engine.spending import Spending, spend_all
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus
 from sotopia_core.evaluation import OVERALL
 from sotopia_core.models import Usage
@@ -48,6 +49,7 @@ class Tally:
     scores: dict[str, dict[str, Mean]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     usage: dict[str, Usage] = field(default_factory=dict)
+    spending: Spending = field(default_factory=dict)
     agreement: dict[str, Agreement] = field(default_factory=dict)
 
     def add(self, episode: EpisodeLog) -> None:
@@ -56,6 +58,7 @@ class Tally:
         for role, usage in episode.usage.items():
             kind = "agents" if role in episode.agent_names else role
             self.usage[kind] = self.usage.get(kind, Usage()) + usage
+        spend_all(self.spending, episode.spending)
         for turn in episode.turns:
             for why in turn.stood_in.values():
                 self.reasons[f"taken as doing nothing: {why}"] += 1

@@ -1,5 +1,6 @@
 """Runs over a server that misbehaves in every way: each episode ends for a reason, and the sums agree."""
 
+import json
 import os
 import signal
 import subprocess
@@ -111,3 +112,62 @@ def test_ctrl_c_ends_a_run_over_a_hanging_server(tmp_path, times):
     assert took < (5 if times == 1 else 3), text
     assert run.returncode in (130, -signal.SIGINT), text
     assert "Traceback" not in text
+
+
+PRICED = ("--set", "models.local.input_price=10.0", "--set", "models.local.output_price=30.0")
+
+
+def test_money_and_tokens_are_known_by_model_and_by_what_for(tmp_path):
+    with ChatServer(["I pass.", Reply(fault="500")]) as server:
+        config(tmp_path, server)
+        done = sotopia("run", "run.toml", "--json", *PRICED, cwd=tmp_path, env={"PLANTED_KEY": "planted-0815"})
+    assert done.returncode == 0, done.stderr
+    (episode,) = kept(tmp_path)
+    (spent,) = episode.spending.values()
+    assert {purpose: usage.calls for purpose, usage in spent.items()} == {
+        "agent": 4,
+        "re-ask": 1,
+        "retry": 1,
+        "judge": 1,
+    }
+    by_role, by_purpose = episode.usage.values(), [usage for what, usage in spent.items() if what != "retry"]
+    for one in ("calls", "input_tokens", "output_tokens"):
+        assert sum(getattr(usage, one) for usage in by_role) == sum(getattr(usage, one) for usage in by_purpose)
+    for usage in by_purpose:
+        assert usage.cost == pytest.approx((10 * usage.input_tokens + 30 * usage.output_tokens) / 1e6)
+    told = json.loads(done.stdout)["spending"]["scripted"]
+    assert told["judge"]["calls"] == 1
+    assert told["judge"]["cost"] == pytest.approx(spent["judge"].cost)
+
+
+def test_a_budget_stops_a_run_cleanly_and_going_on_with_it_finishes_it(tmp_path):
+    with ChatServer() as server:
+        config(tmp_path, server, trials=6, concurrency=2)
+        with (tmp_path / "run.toml").open("a") as file:
+            file.write("\n[budget]\nusd = 0.2\n")
+        env = {"PLANTED_KEY": "planted-0815"}
+        done = sotopia("run", "run.toml", "--json", *PRICED, cwd=tmp_path, env=env)
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["status"]) == (3, "stopped")
+        assert "stopped: the budget is spent: 0.2" in done.stderr
+        asked = server.count()
+        assert asked < 6 * 5
+        for _ in range(9):
+            done = sotopia("resume", told["run"], "--json", cwd=tmp_path, env=env)
+            if done.returncode != 3:
+                break
+        assert done.returncode == 0, done.stderr
+        # A reply that was under way when the budget was spent is asked for again; none that was kept is.
+        assert server.count() <= 6 * 5 + 2 * 9
+    assert [episode.status for episode in kept(tmp_path)] == ["scored"] * 6
+
+
+def test_without_prices_a_budget_of_money_says_what_is_missing(tmp_path):
+    with ChatServer() as server:
+        config(tmp_path, server)
+        with (tmp_path / "run.toml").open("a") as file:
+            file.write("\n[budget]\nusd = 1.0\n")
+        done = sotopia("run", "run.toml", cwd=tmp_path, env={"PLANTED_KEY": "planted-0815"})
+        assert server.count() == 1
+    assert done.returncode == 3
+    assert "the price of scripted is unknown; give it input_price and output_price" in done.stderr

@@ -192,9 +192,20 @@ class LiteLLM(ServedModel):
         return Completion(
             text=scalar_values(choice.message.content or ""),
             model=response.model or self.model,
-            usage=_usage(response),
+            usage=self._usage(response),
             finish_reason=choice.finish_reason or "stop",
         )
+
+    def _usage(self, response: Any) -> Usage:
+        usage = getattr(response, "usage", None)
+        if usage is None:
+            return Usage(calls=1, cost=None)
+        read, written = usage.prompt_tokens or 0, usage.completion_tokens or 0
+        cost = self._cost(read, written)
+        if cost is None:
+            # litellm has looked up the price already; asking for it again would take a tenth of the whole call's time.
+            cost = getattr(response, "_hidden_params", {}).get("response_cost")
+        return Usage(calls=1, input_tokens=read, output_tokens=written, cost=cost)
 
     def _fault_of(self, litellm: Any, error: Exception) -> Fault:
         status = getattr(error, "status_code", None)
@@ -267,15 +278,6 @@ def _append_to_last_user_message(messages: list[dict[str, str]], text: str) -> N
             message["content"] += f"\n\n{text}"
             return
     messages.append({"role": "user", "content": text})
-
-
-def _usage(response: Any) -> Usage:
-    usage = getattr(response, "usage", None)
-    if usage is None:
-        return Usage(calls=1, cost=None)
-    # litellm has looked up the price already; asking for it again would take a tenth of the whole call's time.
-    cost = getattr(response, "_hidden_params", {}).get("response_cost")
-    return Usage(calls=1, input_tokens=usage.prompt_tokens or 0, output_tokens=usage.completion_tokens or 0, cost=cost)
 
 
 def _retry_after(error: Exception) -> float | None:

@@ -153,14 +153,15 @@ class OpenAICompatible(ServedModel):
             choice = response["choices"][0]
             text = _text(choice["message"].get("content"))
             usage = response.get("usage") or {}
+            read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
             return Completion(
                 text=scalar_values(text),
                 model=str(response.get("model") or self.model),
                 usage=Usage(
                     calls=1,
-                    input_tokens=int(usage.get("prompt_tokens") or 0),
-                    output_tokens=int(usage.get("completion_tokens") or 0),
-                    cost=None,
+                    input_tokens=read,
+                    output_tokens=written,
+                    cost=self._cost(read, written),
                 ),
                 finish_reason=str(choice.get("finish_reason") or "stop"),
             )

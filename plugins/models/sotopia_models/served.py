@@ -76,6 +76,13 @@ class ServedModel(Model):
         default=None, gt=0, allow_inf_nan=False, description="Requests sent in a minute, evenly; None: no limit"
     )
 
+    input_price: Annotated[float | None, OPERATIONAL] = Field(
+        default=None, ge=0, allow_inf_nan=False, description="US dollars for a million tokens read"
+    )
+    output_price: Annotated[float | None, OPERATIONAL] = Field(
+        default=None, ge=0, allow_inf_nan=False, description="US dollars for a million tokens written"
+    )
+
     @cached_property
     def _state(self) -> _State:
         return _State()
@@ -137,6 +144,12 @@ class ServedModel(Model):
     @abstractmethod
     def _takes_schema(self, request: ModelRequest[Any]) -> bool:
         """Return whether the server is likely to take the schema of the ``response_type``."""
+
+    def _cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return what tokens cost by the model's own prices, in US dollars; None where it has none."""
+        if self.input_price is None and self.output_price is None:
+            return None
+        return ((self.input_price or 0.0) * input_tokens + (self.output_price or 0.0) * output_tokens) / 1e6
 
     @abstractmethod
     def _address(self) -> str:
