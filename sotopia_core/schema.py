@@ -79,6 +79,8 @@ class _TomlSchema(GenerateJsonSchema):
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> Schema:
         made = super().default_schema(schema)
+        if isinstance(section := made.get("default"), dict):
+            made["default"] = {key: value for key, value in section.items() if value is not None}
         return {key: value for key, value in made.items() if (key, value) != ("default", None)}
 
 

@@ -180,12 +180,12 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
                     dimension: {"pairs": one.pairs, "distance": one.distance, "alike": one.alike}
                     for dimension, one in result.tally.agreement.items()
                 },
+                "pks": result.pks,
                 "status": result.record.status,
                 "spending": {
                     model: {purpose: usage.model_dump(mode="json") for purpose, usage in purposes.items()}
                     for model, purposes in result.tally.spending.items()
                 },
-                "pks": result.pks,
             }
         )
         return

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from sotopia_core import hookspecs
 from sotopia_core.config import (
+    BudgetSection,
     CacheSection,
     ComponentTable,
     PluginsSection,
@@ -53,6 +54,7 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "dimensions": ("`[dimensions.NAME]`", DimensionTable),
     "storage": ("`[storage]`", ComponentTable),
     "cache": ("`[cache]`", CacheSection),
+    "budget": ("`[budget]`", BudgetSection),
     "plugins": ("`[plugins]`", PluginsSection),
 }
 WITH_OPTIONS = ("agents", "models", "samplers", "response_evaluators", "terminal_evaluators", "storage")
