@@ -175,6 +175,15 @@ class ParallelSotopiaEnv:
             for index, profile in enumerate(self.combo.agents)
         )
 
+    def retire(self) -> None:
+        """Lend no models any more, after the last episode.
+
+        Models lent tell the environment's turn and scene, and so refer back to it. Without them all memory of the
+        episode is given back at once, and not when Python next looks for cycles.
+        """
+        self._contexts.clear()
+        self._models = _NO_MODELS
+
     def reset(self, seed: int | None = None) -> dict[str, Observation]:
         """Begin anew. Returns the observations of turn 0: the background that each agent may know."""
         if seed is not None:
@@ -352,6 +361,13 @@ class ParallelSotopiaEnv:
                 current=self._current.get(role),
             )
         return Scene(background=self._judges_background, events=tuple(self._events), current=None)
+
+
+def _nothing_known(role: str) -> Scene:
+    raise LookupError(f"the environment is retired; {role} can ask no model any more")
+
+
+_NO_MODELS: Final = LentModels(None, None, None, turn=lambda: 0, scene=_nothing_known)
 
 
 def default_ordering() -> Ordering:

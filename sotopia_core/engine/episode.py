@@ -109,7 +109,11 @@ async def play_episode(task: Task, stage: Stage, journal: EpisodeJournal | None 
     """
     if journal is None:
         journal = await stage.journal(task.pk(stage.run.pk))
-    return await _Playing(task, stage, journal).play()
+    playing = _Playing(task, stage, journal)
+    try:
+        return await playing.play()
+    finally:
+        playing.env.retire()
 
 
 async def judge_episode(task: Task, stage: Stage, stored: EpisodeLog) -> EpisodeLog:
@@ -117,7 +121,11 @@ async def judge_episode(task: Task, stage: Stage, stored: EpisodeLog) -> Episode
 
     Nobody plays; the evaluations that are complete stand. Raises what :func:`play_episode` does.
     """
-    return await _Playing(task, stage, await stage.journal(stored.pk)).judge(stored)
+    playing = _Playing(task, stage, await stage.journal(stored.pk))
+    try:
+        return await playing.judge(stored)
+    finally:
+        playing.env.retire()
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from sotopia_storage.memory import Memory
 from tests.core.casts import After, Fixed, InSeatOrder, Says, combo
 
 COMBO = combo()
+ROOT = Path(__file__).parents[2]
 
 
 class AllCombos(Sampler):
@@ -170,6 +173,26 @@ async def test_every_combo_and_trial_is_played_scored_and_stored():
     assert result.pks == [derive_pk("episode", result.record.pk, d, t) for d in range(3) for t in range(2)]
     assert (record.status, record.planned, record.counts) == ("finished", 6, {"scored": 6})
     assert record.finished_at is not None
+
+
+AFTER_A_RUN = """
+import asyncio, gc
+from sotopia_core.environment import ParallelSotopiaEnv
+from tests.engine.test_run import play, wired
+
+echoes = wired([{"use": "Asks", "model": "echo"}], models={"echo": {"use": "Echo"}}, size=3, concurrency=2)
+gc.disable()
+result = asyncio.run(play(echoes))
+print(result.tally.counts["scored"], sum(isinstance(one, ParallelSotopiaEnv) for one in gc.get_objects()))
+"""
+
+
+def test_an_episode_that_is_over_leaves_nothing_to_the_garbage_collector():
+    # In a process of its own, since the wrappers by which tests check types refer to themselves.
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_A_RUN], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "3 0\n"
 
 
 async def test_concurrency_is_bounded_and_used():
