@@ -114,6 +114,10 @@ class Model(Component):
         """
         return await ask(self.complete, request, label=self.label, re_asks=self.re_asks)
 
+    def estimated_cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return about what so many tokens cost, in US dollars, without asking anybody; None where that is unknown."""
+        return 0.0 if self.stand_in else None
+
     def check_access(self) -> None:
         """Raise ``ModelAccessError`` if it is plain before any call that none can succeed, as without a key."""
 

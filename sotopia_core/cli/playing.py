@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,9 @@ from sotopia_core.config import load_config
 from sotopia_core.database.locate import find_storage
 from sotopia_core.database.pool import find_pool
 from sotopia_core.database.stored_dimensions import dimensions_in
+from sotopia_core.engine.estimate import Estimate, estimate
 from sotopia_core.engine.run import RunResult, draw_combos, play_run
+from sotopia_core.engine.spending import Spending
 from sotopia_core.engine.tally import Tally
 from sotopia_core.engine.watchdog import watching
 from sotopia_core.episodes import RunRecord
@@ -70,7 +73,9 @@ def play(
         if wiring.stand_in and not as_json:
             note('"offline" is a rule-based stand-in, no language model: its words and scores say nothing about one')
         if dry_run:
-            _say_plan(wiring, combos, found.pool.source, storage.url if section.save else None, as_json)
+            reckoned = asyncio.run(estimate(wiring, combos))
+            url = storage.url if section.save else None
+            _say_plan(wiring, combos, reckoned, found.pool.source, url, as_json)
             return EXIT_COMPLETE
         if keep and opened is None:  # only now: a run that cannot begin leaves no empty store behind
             opened = storage.open()
@@ -113,7 +118,9 @@ def note(text: str) -> None:
     say(f"note: {text}", stderr=True)
 
 
-def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | None, as_json: bool) -> None:
+def _say_plan(
+    wiring: Wiring, combos: Sequence[Combo], reckoned: Estimate, source: str, url: str | None, as_json: bool
+) -> None:
     trials = wiring.config.run.trials
     if as_json:
         say_json(
@@ -122,6 +129,7 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
                 "trials": trials,
                 "episodes": len(combos) * trials,
                 "store": url,
+                "estimate": None if reckoned.unknown else _as_json(reckoned.spending),
             }
         )
         return
@@ -138,6 +146,7 @@ def _say_plan(wiring: Wiring, combos: Sequence[Combo], source: str, url: str | N
     for evaluator in wiring.terminal_evaluators:
         label = wiring.label(evaluator)
         say(f"judge: {type(evaluator).__name__}" + (f" ({label})" if label else ""))
+    say(f"about: {_taken(reckoned.total)}" if not reckoned.unknown else f"no estimate: {reckoned.unknown}")
     say(f"store: {url}" if url else "store: none; nothing is kept")
     shown = combos[:COMBOS_SHOWN]
     say_table(("scenario", "cast"), [(c.environment.label, ", ".join(c.names)) for c in shown])
@@ -182,10 +191,7 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
                 },
                 "pks": result.pks,
                 "status": result.record.status,
-                "spending": {
-                    model: {purpose: usage.model_dump(mode="json") for purpose, usage in purposes.items()}
-                    for model, purposes in result.tally.spending.items()
-                },
+                "spending": _as_json(result.tally.spending),
             }
         )
         return
@@ -207,10 +213,21 @@ def _summary(result: RunResult) -> str:
     counts = result.tally.counts
     parts = [f"{counts[status]} {status}" for status in ("scored", "unscored", "unjudged", "failed") if counts[status]]
     taken = sum(result.tally.usage.values(), Usage())
-    took = f"{taken.calls} model calls"
-    if tokens := taken.input_tokens + taken.output_tokens:
-        took += f", {tokens} tokens, " + ("of unknown price" if taken.cost is None else f"{taken.cost:.4f} US dollars")
-    return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {took}"
+    return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {_taken(taken)}"
+
+
+def _taken(usage: Usage) -> str:
+    took = f"{usage.calls} model calls"
+    if tokens := usage.input_tokens + usage.output_tokens:
+        took += f", {tokens} tokens, " + ("of unknown price" if usage.cost is None else f"{usage.cost:.4f} US dollars")
+    return took
+
+
+def _as_json(spending: Spending) -> dict[str, dict[str, Any]]:
+    return {
+        model: {purpose: usage.model_dump(mode="json") for purpose, usage in purposes.items()}
+        for model, purposes in spending.items()
+    }
 
 
 def say_scores(tally: Tally) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import importlib.util
+import json
 import logging
 import os
 import re
@@ -13,6 +14,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -48,6 +51,7 @@ PLAIN_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 MISSING: Final = "LiteLLM needs the package litellm: pip install 'sotopia-core[litellm]'"
 LITELLM_PREFIX: Final = re.compile(r"^(?:(?:litellm\.)?\w+: )*(?:\w+Exception - )?")
+PRICES: Final = "model_prices_and_context_window_backup.json"
 CLOSING_SECONDS: Final = 5.0
 
 _loading: Final = threading.Lock()
@@ -196,6 +200,15 @@ class LiteLLM(ServedModel):
             finish_reason=choice.finish_reason or "stop",
         )
 
+    def estimated_cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return what so many tokens cost by the model's prices, else by litellm's; None where it is in neither."""
+        own = self._cost(input_tokens, output_tokens)
+        if own is not None:
+            return own
+        found = _price_map().get(self.model) or _price_map().get(self.model.partition("/")[2]) or {}
+        read, written = found.get("input_cost_per_token"), found.get("output_cost_per_token")
+        return None if read is None or written is None else read * input_tokens + written * output_tokens
+
     def _usage(self, response: Any) -> Usage:
         usage = getattr(response, "usage", None)
         if usage is None:
@@ -226,6 +239,16 @@ class LiteLLM(ServedModel):
         message = getattr(error, "message", None)
         text = LITELLM_PREFIX.sub("", message if isinstance(message, str) else str(error))
         return without_secrets(text, self._variables) or type(error).__name__
+
+
+@lru_cache(maxsize=1)
+def _price_map() -> dict[str, dict[str, Any]]:
+    """Return the prices that come with litellm, read from their file: importing litellm takes seconds."""
+    spec = importlib.util.find_spec("litellm")
+    if spec is None or spec.origin is None:
+        return {}
+    prices: dict[str, dict[str, Any]] = json.loads(Path(spec.origin).with_name(PRICES).read_bytes())
+    return prices
 
 
 async def _litellm() -> Any:

@@ -145,8 +145,11 @@ class ServedModel(Model):
     def _takes_schema(self, request: ModelRequest[Any]) -> bool:
         """Return whether the server is likely to take the schema of the ``response_type``."""
 
+    def estimated_cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return what so many tokens cost by the model's prices, in US dollars; None where it has none."""
+        return self._cost(input_tokens, output_tokens)
+
     def _cost(self, input_tokens: int, output_tokens: int) -> float | None:
-        """Return what tokens cost by the model's own prices, in US dollars; None where it has none."""
         if self.input_price is None and self.output_price is None:
             return None
         return ((self.input_price or 0.0) * input_tokens + (self.output_price or 0.0) * output_tokens) / 1e6
