@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ from sotopia_core.registry import Registry
 from sotopia_evaluators.dimensions import GoalDimension, SotopiaDimensions
 from sotopia_evaluators.judge import ReachGoalLLMEvaluator
 from sotopia_evaluators.rules import RuleBasedTerminatedEvaluator
+from sotopia_models.litellm import LiteLLM
 from sotopia_models.offline import Offline
 from sotopia_models.openai_compatible import OpenAICompatible
 from sotopia_orderings.random_order import Random
@@ -202,6 +204,18 @@ class TestOpenAICompatible(ModelContract):
     def model(self, server, monkeypatch):
         monkeypatch.setenv("CONTRACT_KEY", self.secret)
         return OpenAICompatible(model="stub", base_url=server.url, api_key_env="CONTRACT_KEY")
+
+
+@pytest.mark.skipif(find_spec("litellm") is None, reason="the extra litellm is missing")
+class TestLiteLLM(ModelContract):
+    secret = "sk-not-to-be-seen"
+
+    @pytest.fixture
+    async def model(self, server, monkeypatch):
+        monkeypatch.setenv("CONTRACT_KEY", self.secret)
+        model = LiteLLM(model="openai/stub", api_base=server.url, api_key_env="CONTRACT_KEY")
+        yield model
+        await model.aclose()
 
 
 @pytest.mark.parametrize("module", [plugin.module for plugin in BUILT_IN])

@@ -171,3 +171,22 @@ def test_without_prices_a_budget_of_money_says_what_is_missing(tmp_path):
         assert server.count() == 1
     assert done.returncode == 3
     assert "the price of scripted is unknown; give it input_price and output_price" in done.stderr
+
+
+def test_a_key_that_the_server_repeats_stands_nowhere(tmp_path):
+    key = "planted-and-repeated-0815"
+    echo = Reply(status=500, text=f"no luck with Bearer {key} or {key}")
+    with ChatServer([echo] * 20) as server:
+        config(tmp_path, server)
+        env, once = {"PLANTED_KEY": key}, ("--set", "models.local.attempts=1")
+        said = sotopia("--log-level", "debug", "--log-file", "log.txt", "run", "run.toml", *once, cwd=tmp_path, env=env)
+        assert server.requests()[0].headers["authorization"] == f"Bearer {key}"
+    (episode,) = kept(tmp_path)
+    shown = sotopia("show", episode.pk, "--json", cwd=tmp_path, env=env)
+    exported = sotopia("export", "episodes", "episodes.jsonl", cwd=tmp_path, env=env)
+    assert (said.returncode, shown.returncode, exported.returncode) == (3, 0, 0), exported.stderr
+    assert "no luck with" in str(episode.cause)
+    for done in (said, shown, exported):
+        assert key not in done.stdout + done.stderr
+    for path in tmp_path.iterdir():
+        assert key.encode() not in path.read_bytes(), path
