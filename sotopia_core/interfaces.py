@@ -75,6 +75,10 @@ class Component(BaseModel, ABC):
         return self.model_dump(mode="json", exclude=operational)
 
 
+class _NamesAModel:
+    """Marks an option that names a model, so that a run can look it up before it begins."""
+
+
 class Model(Component):
     """A language model, or something that answers in its place.
 
@@ -87,6 +91,9 @@ class Model(Component):
         ge=0,
         le=10,
         description="How often an unusable reply is asked for again, with what was wrong with it",
+    )
+    re_ask_model: Annotated[str | None, _NamesAModel()] = Field(
+        default=None, min_length=1, description="The model that is asked again, by its name; none: the same one"
     )
 
     needs_sockets: ClassVar[bool] = True
@@ -123,10 +130,6 @@ class Model(Component):
 
     async def aclose(self) -> None:
         """Give back what was opened, such as connections."""
-
-
-class _NamesAModel:
-    """Marks an option that names a model, so that a run can look it up before it begins."""
 
 
 def _dump_model_ref(value: Model | str) -> str:
@@ -192,8 +195,9 @@ class AttemptCounter:
 class ModelHandle:
     """A model as one role (an agent or an evaluator) of one episode may use it: counted, seeded and journaled.
 
-    ``turn`` tells the turn that the episode is at; ``on_call`` hears of each completion. Handles of one role share
-    their ``attempts``. The kernel makes these; plugins only call :meth:`generate`.
+    ``re_ask_model`` is asked where a reply cannot be used, the same model where there is none. ``turn`` tells the turn
+    that the episode is at; ``on_call`` hears of each completion. Handles of one role share their ``attempts``. The
+    kernel makes these; plugins only call :meth:`generate`.
     """
 
     def __init__(
@@ -203,6 +207,7 @@ class ModelHandle:
         purpose: str,
         seed: int,
         role: str = "",
+        re_ask_model: Model | None = None,
         turn: Callable[[], int] = lambda: 0,
         scene: Callable[[], Scene | None] = lambda: None,
         attempts: AttemptCounter | None = None,
@@ -213,6 +218,7 @@ class ModelHandle:
         self._purpose = purpose
         self._seed = seed
         self._role = role
+        self._re_ask_model = model if re_ask_model is None else re_ask_model
         self._turn = turn
         self._scene = scene
         self._attempts = AttemptCounter() if attempts is None else attempts
@@ -255,10 +261,11 @@ class ModelHandle:
         request = request.seeded(derive_seed(self._seed, turn, self._purpose, key.attempt))
         completion = None if self._journal is None else self._journal.recall(key, request)
         if completion is None:
-            completion = await self._model.complete(request)
+            model = self._re_ask_model if request.re_ask else self._model
+            completion = await model.complete(request)
             if not isinstance(completion, Completion):
                 given = type(completion).__name__
-                raise PluginError(self._model.label, "answering", f"it gave {given}, not a Completion")
+                raise PluginError(model.label, "answering", f"it gave {given}, not a Completion")
             if self._journal is not None:
                 await self._journal.keep(key, request, completion)
         if self._on_call is not None:

@@ -40,8 +40,10 @@ class LentModels:
         def model(ref: Model | str) -> ModelHandle:
             key = ref if isinstance(ref, str) else id(ref)
             if key not in handles:
+                found = self._found(ref)
                 handles[key] = ModelHandle(
-                    self._found(ref),
+                    found,
+                    re_ask_model=None if found.re_ask_model is None else self._found(found.re_ask_model),
                     purpose=purpose,
                     seed=seed,
                     role=role,

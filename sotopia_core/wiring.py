@@ -224,8 +224,14 @@ class Wiring:
         options = component.content_options()
         for option, ref in model_refs(component).items():
             model = ref if isinstance(ref, Model) else self.models(ref)
-            options[option] = {"use": type(model).__name__, "options": model.content_options()}
+            options[option] = self._identity_of_model(model)
+            if model.re_ask_model is not None:
+                options[option]["options"]["re_ask_model"] = self._identity_of_model(self.models(model.re_ask_model))
         return {"use": type(component).__name__, "options": options, "prompts": dict(component.prompts())}
+
+    @staticmethod
+    def _identity_of_model(model: Model) -> dict[str, Any]:
+        return {"use": type(model).__name__, "options": model.content_options()}
 
     def label(self, component: Agent | TerminalEvaluator) -> str:
         """Return the name under which records show who acts or judges: the model's own label, where one is asked."""
@@ -332,6 +338,16 @@ class _Wirer:
                 model = self._guard((*key, option), lambda r=ref: r if isinstance(r, Model) else wiring.models(r))  # type: ignore[misc]
                 if self.access:
                     self._guard((*key, option), model.check_access)
+                where = ("models", ref) if isinstance(ref, str) and ref in wiring.models.named else (*key, option)
+                self._find_helper(model, where, wiring)
+
+    def _find_helper(self, model: Model, key: Key, wiring: Wiring) -> None:
+        """Find the model that another one has asked again in its place."""
+        name = model.re_ask_model
+        if name is not None:
+            helper = self._guard((*key, "re_ask_model"), lambda: wiring.models(name))
+            if self.access:
+                self._guard((*key, "re_ask_model"), helper.check_access)
 
     def _dimension_set(self, name: str, table: Mapping[str, Any]) -> type[BaseModel]:
         def find(other: str) -> DimensionSet:

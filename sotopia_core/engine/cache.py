@@ -76,7 +76,7 @@ class CachedModel(Model):
     @classmethod
     def before(cls, model: Model, cache: ReplyCache) -> CachedModel:
         """Put a cache before a model."""
-        made = cls(re_asks=model.re_asks)
+        made = cls(re_asks=model.re_asks, re_ask_model=model.re_ask_model)
         made._model, made._cache = model, cache
         return made
 

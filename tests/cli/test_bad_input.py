@@ -104,6 +104,10 @@ def changed(old, new):
             "run.toml: agents[0].model: model 'gpt-4o' is neither in [models] nor an id such as 'openai/gpt-4o'",
         ),
         (
+            changed('model = "offline"', 'model = "m"') + '[models.m]\nuse = "Offline"\nre_ask_model = "offlin"\n',
+            "run.toml: models.m.re_ask_model: model 'offlin' is neither in [models] nor an id",
+        ),
+        (
             changed("[SotopiaDimensions]", "[SotopiaDimension]"),
             "no dimension set is called 'SotopiaDimension'; did you mean 'SotopiaDimensions'?",
         ),

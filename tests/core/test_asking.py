@@ -100,6 +100,15 @@ async def test_two_models_of_one_role_never_share_a_key() -> None:
     assert {key.attempt: c.text for key, c in journal.completions.items()} == {0: "a", 1: "b"}
 
 
+async def test_another_model_may_be_asked_again() -> None:
+    model = ScriptedModel(replies=["Very."], re_asks=1)
+    helper = ScriptedModel(replies=['{"warmth": 8}'], name="helper")
+    reply = await handle(model, re_ask_model=helper).generate(QUESTION, Warmth)
+    assert (reply.value, reply.model, reply.usage.calls) == (Warmth(warmth=8), "helper", 2)
+    assert [len(one.requests) for one in (model, helper)] == [1, 1]
+    assert helper.requests[0].messages[1].content == "Very."
+
+
 async def test_what_is_no_completion_is_the_models_fault() -> None:
     class Odd(ScriptedModel):
         async def complete(self, request):  # type: ignore[no-untyped-def]

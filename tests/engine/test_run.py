@@ -339,6 +339,10 @@ async def test_a_model_stands_for_itself_in_the_fingerprint_whatever_it_is_calle
     one = await fingerprint(agents=agents("one"), models={"one": {"use": "Echo"}})
     assert await fingerprint(agents=agents("two"), models={"two": {"use": "Echo"}}) == one
     assert await fingerprint(agents=agents("one"), models={"one": {"use": "Echo", "word": "other"}}) != one
+    asking = {"one": {"use": "Echo", "re_ask_model": "help"}, "help": {"use": "Echo"}}
+    helped = await fingerprint(agents=agents("one"), models=asking)
+    renamed = {"one": {"use": "Echo", "re_ask_model": "aid"}, "aid": {"use": "Echo"}}
+    assert await fingerprint(agents=agents("one"), models=renamed) == helped != one
 
 
 async def test_lack_of_access_stops_the_run_at_once_and_its_record_says_so():

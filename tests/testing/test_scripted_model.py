@@ -86,7 +86,7 @@ async def test_all_requests_are_kept_those_without_a_reply_included() -> None:
 def test_it_is_marked_as_no_language_model_and_needs_no_sockets() -> None:
     model = ScriptedModel(replies=[])
     assert (model.stand_in, model.needs_sockets, model.label) == (True, False, "scripted")
-    assert model.content_options() == {"name": "scripted", "re_asks": 0}
+    assert model.content_options() == {"name": "scripted", "re_asks": 0, "re_ask_model": None}
 
 
 def test_replies_are_text_or_values() -> None:
