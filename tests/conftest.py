@@ -1,6 +1,7 @@
 """What all tests share: runtime type checks over every first-party package, and no silent skips where all must run."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -25,6 +26,10 @@ beartype_packages(
 )
 
 pytest_plugins = ["tests.redis_servers"]
+
+# A shell starts what it runs in the background with Ctrl-C ignored, which the programs under test would inherit.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MAY_BE_SKIPPED = ("shared", "root may write anywhere")
 """What a skip may give as its reason where SOTOPIA_CI is set; any other skip is a failure there."""

@@ -243,6 +243,7 @@ def episodes(draw):
         reasoning=draw(texts),
         rewards_prompt=draw(texts),
         usage=draw(dicts(usages, 2)),
+        spending=draw(dicts(dicts(usages, 2), 2)),
         provenance=draw(st.none() | provenances),
         started_at=draw(maybe_texts),
         seconds=draw(st.none() | amounts),
@@ -268,6 +269,7 @@ runs = st.builds(
     planned=stored_counts,
     counts=st.dictionaries(st.sampled_from(["scored", "unscored", "unjudged", "failed"]), counts, max_size=4),
     usage=dicts(usages, 2),
+    spending=dicts(dicts(usages, 2), 2),
     started_at=texts,
     finished_at=maybe_texts,
 )
