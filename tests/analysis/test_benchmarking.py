@@ -94,9 +94,11 @@ def test_what_changed_since_is_not_gone_on_with(url):
         ask(*command)
 
 
-def test_a_dry_run_plays_nothing_and_estimates_from_earlier_episodes(url):
+def test_a_dry_run_keeps_nothing_and_estimates_from_earlier_episodes_or_from_what_the_stand_in_plays(url):
     command = ("benchmark", "offline", "--partner", "offline", *SMALL, "--store", url)
-    assert "no earlier episode with these models tells what they will take" in ask(*command, "--dry-run").stdout
+    assert "as some played by the stand-in take" in ask(*command, "--dry-run").stdout
+    silent = ("benchmark", '{use = "ScriptedAgent"}', "--partner", "offline", *SMALL, "--store", url)
+    assert "no earlier episode with these models tells what they will take" in ask(*silent, "--dry-run").stdout
     assert not (storage := storage_from_url(Registry.installed(), url)).exists(), storage
     ask(*command, "--tag", "pilot")
     document = json.loads(ask(*command, "--trials", "5", "--dry-run", "--json").stdout)

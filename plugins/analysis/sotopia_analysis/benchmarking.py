@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pydantic import JsonValue
 from sotopia_core.config import LoadedConfig, load_config
 from sotopia_core.database.pool import find_pool
 from sotopia_core.database.stored_dimensions import dimensions_in
+from sotopia_core.engine.estimate import estimate as reckon
 from sotopia_core.engine.resuming import restore_run
 from sotopia_core.engine.run import RunResult, draw_combos, play_run, resume_run
 from sotopia_core.episodes import EpisodeLog, RunRecord
@@ -206,7 +208,8 @@ async def play_parts(
 class Estimate:
     """What a benchmark will take, told from ``known`` earlier episodes of the same models and judge.
 
-    ``usage`` is what all of its ``episodes`` would take at their average; None where there is no such episode.
+    ``usage`` is what all of its ``episodes`` would take at their average; where there is no such episode, what the
+    kernel reckons by playing some with the stand-in. None where neither tells.
     """
 
     episodes: int
@@ -216,7 +219,7 @@ class Estimate:
 
 
 def estimate(parts: Sequence[Part], store: Store | None) -> Estimate:
-    """Estimate what is left to play from what earlier episodes with the same models and judges took."""
+    """Estimate what is left to play from what earlier episodes with the same models and judges took, or reckon it."""
     left = [part for part in parts if not part.complete]
     found = Estimate(sum(part.episodes for part in left))
     for usage in _earlier(left, store) if store is not None else ():
@@ -231,7 +234,14 @@ def estimate(parts: Sequence[Part], store: Store | None) -> Estimate:
             output_tokens=round(seen.output_tokens * share),
             cost=None if seen.cost is None else seen.cost * share,
         )
+    else:
+        found.usage = _reckoned(left)
     return found
+
+
+def _reckoned(parts: Sequence[Part]) -> Usage | None:
+    reckoned = [asyncio.run(reckon(part.wiring, part.combos)) for part in parts]
+    return None if any(one.unknown for one in reckoned) else sum((one.total for one in reckoned), Usage())
 
 
 def _earlier(parts: Sequence[Part], store: Store) -> Iterator[Usage]:

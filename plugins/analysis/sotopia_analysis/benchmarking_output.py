@@ -110,5 +110,8 @@ def _say_plan(parts: Sequence[Part], cost: Estimate, url: str, form: Format) -> 
         say(f"{counted(cost.episodes, 'episode')}; no earlier episode with these models tells what they will take")
     else:
         took = describe_usage(cost.usage)
-        say(f"{counted(cost.episodes, 'episode')}, about {took}, as {counted(cost.known, 'earlier episode')} took")
+        why = (
+            f"as {counted(cost.known, 'earlier episode')} took" if cost.known else "as some played by the stand-in take"
+        )
+        say(f"{counted(cost.episodes, 'episode')}, about {took}, {why}")
     say(f"store: {url}")
