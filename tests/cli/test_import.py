@@ -22,13 +22,12 @@ ANN = {"pk": "A1", "first_name": "Ann", "age": 30}
 BOB = {"pk": "A2", "first_name": "Bob"}
 COMBO = {"pk": "C1", "env_id": "E1", "agent_ids": ["A1", "A3"]}
 
-AS_NOBODY = """
-import os, sys
-from sotopia_core.cli import app, import_report
-if os.getuid() == 0:  # root may enter any folder
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+BARRED = """
+import ctypes, os
+from sotopia_core.cli import app
+if os.getuid() == 0:  # root may enter any folder, unless it gives up all capabilities (Linux: capset, version 3)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    assert ctypes.CDLL(None).capset(header, (ctypes.c_uint32 * 6)()) == 0
 app.main()
 """
 
@@ -171,7 +170,7 @@ class TestProblems:
         here.chmod(0o755)
         (here / "closed").mkdir(mode=0)
         done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, "import", path], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", BARRED, "import", path], capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode, done.stderr) == (2, f"sotopia: error: {text}\n")
 
