@@ -66,6 +66,8 @@ async def test_a_pace_spreads_requests_evenly():
 
 
 async def test_no_more_requests_are_under_way_than_may_be(ask: Asking, server: ChatServer):
+    await ask()  # the first call of all loads what the client library needs, while the others would wait
+    server.reset()
     server.script(*[Reply(text="late", delay=0.3)] * 4)
     model = ask.model(concurrency=2)
     calls = [asyncio.create_task(model.generate(REQUEST)) for _ in range(4)]

@@ -109,6 +109,7 @@ from sotopia_core.models import ChatMessage, ModelRequest
 from sotopia_models.openai_compatible import OpenAICompatible
 
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 60.0  # of a busy machine nobody need complain
     agent, judge = (OpenAICompatible(model="scripted", base_url=sys.argv[1]) for _ in range(2))
     request = ModelRequest(messages=(ChatMessage(role="user", content="x"),))
     replies = await asyncio.gather(*(model.generate(request) for _ in range(10) for model in (agent, judge)))

@@ -26,7 +26,15 @@ from sotopia_core.interfaces import OPERATIONAL
 from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.structured import instructions_for, json_schema_for
 from sotopia_models.faults import Fault, retry_after, without_secrets
-from sotopia_models.served import SEED_RANGE, ServedModel, checked_url, is_this_machine, scalar_values, schema_name
+from sotopia_models.served import (
+    SEED_RANGE,
+    Answer,
+    ServedModel,
+    checked_url,
+    is_this_machine,
+    scalar_values,
+    schema_name,
+)
 
 KEY_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
@@ -134,15 +142,17 @@ class LiteLLM(ServedModel):
         await _litellm()
         return await super().complete(request)
 
-    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Completion | Fault:
+    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Answer | Fault:
         litellm: Any = sys.modules["litellm"]
         _users.setdefault(asyncio.get_running_loop(), set()).add(id(self))
         arguments = self._arguments(request, by_schema=by_schema)
         # litellm prepares a call in a thread; cancelled meanwhile, it drops the coroutine that the thread made.
         warnings.filterwarnings("ignore", r"coroutine '.*completion.*' was never awaited", RuntimeWarning)
+        # With its first call litellm makes types of which pydantic has something to say to litellm's authors.
+        warnings.filterwarnings("ignore", r"Items? .* on TypedDict class .* using the `ReadOnly`", UserWarning)
         try:
             async with asyncio.timeout(self.timeout):
-                return self._completion(await litellm.acompletion(**arguments))
+                return self._answer(await litellm.acompletion(**arguments))
         except TimeoutError:
             return self._too_slow("no answer", self.timeout)
         except Exception as error:  # whatever litellm and the clients below it raise
@@ -189,11 +199,11 @@ class LiteLLM(ServedModel):
             return False
         return self.api_base is not None or bool(sys.modules["litellm"].supports_response_schema(model=self.model))
 
-    def _completion(self, response: Any) -> Completion | Fault:
+    def _answer(self, response: Any) -> Answer | Fault:
         if not response.choices:
             return self._broken("sent a response without a reply")
         choice = response.choices[0]
-        return Completion(
+        return Answer(
             text=scalar_values(choice.message.content or ""),
             model=response.model or self.model,
             usage=self._usage(response),
