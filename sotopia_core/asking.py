@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -52,31 +51,34 @@ class ReplyJournal(ABC):
 
 
 async def ask(
-    complete: Callable[[ModelRequest[T]], Awaitable[Completion]],
-    request: ModelRequest[T],
+    put: Callable[[tuple[ChatMessage, ...], int], Awaitable[Completion]],
+    messages: tuple[ChatMessage, ...],
+    response_type: type[T] | None,
+    context: Hashable = None,
     *,
     label: str,
     re_asks: int,
 ) -> ModelReply[T]:
     """Put a question, at most ``re_asks`` times again where the reply does not hold the value that was asked for.
 
-    Each time the model is told what was wrong. Raises ``UnusableReplyError`` where no reply can be used; its message
-    begins with the model's ``label``, its ``raw`` is the last reply's text.
+    ``put`` takes the messages and how often the question was put before; each time the model is told what was wrong.
+    Raises ``UnusableReplyError`` where no reply can be used; its message begins with the model's ``label``, its ``raw``
+    is the last reply's text.
     """
     usage: Usage | None = None
     attempts, latency = 0, 0.0
-    question = request
+    question, re_ask = messages, 0
     while True:
-        completion = await complete(question)
+        completion = await put(question, re_ask)
         usage = completion.usage if usage is None else usage + completion.usage
         attempts += completion.attempts
         latency += completion.latency
         try:
-            value, obtained = read_value(request, completion)
+            value, obtained = read_value(completion, response_type, context)
         except ModelError as error:
-            if question.re_ask >= re_asks:
+            if re_ask >= re_asks:
                 raise UnusableReplyError(f"{label}: {error}", raw=error.raw) from None
-            question = _again(request, question.re_ask + 1, completion, error)
+            question, re_ask = (*messages, *_again(completion, error, response_type)), re_ask + 1
         else:
             return ModelReply(
                 text=completion.text,
@@ -85,11 +87,13 @@ async def ask(
                 usage=usage,
                 attempts=attempts,
                 latency=latency,
-                obtained="re-asked" if question.re_ask else obtained,
+                obtained="re-asked" if re_ask else obtained,
             )
 
 
-def read_value(request: ModelRequest[T], completion: Completion) -> tuple[T | None, Obtained]:
+def read_value(
+    completion: Completion, response_type: type[T] | None, context: Hashable = None
+) -> tuple[T | None, Obtained]:
     """Return the value of a completion, and how it was come by; ``ModelError`` where it holds none."""
     text = completion.text
     cut_off = "; it was cut off: max_tokens is too low" if completion.finish_reason == "length" else ""
@@ -97,23 +101,24 @@ def read_value(request: ModelRequest[T], completion: Completion) -> tuple[T | No
         raise ModelError(f"the reply is empty (finish_reason {completion.finish_reason!r}){cut_off}", raw=text)
     if len(text) > LONGEST_REPLY:
         raise ModelError(f"the reply is {len(text)} characters long, more than {LONGEST_REPLY}", raw=text)
-    if request.response_type is None:
+    if response_type is None:
         return None, "text"
     try:
-        return parse(request.response_type, text, request.context), "schema"
+        return parse(response_type, text, context), "schema"
     except ModelError:
         pass  # what strict reading refuses may still be plain
     try:
-        return repair(request.response_type, text, request.context), "repaired"
+        return repair(response_type, text, context), "repaired"
     except ModelError as error:
         raise ModelError(f"{error}{cut_off}", raw=text) from None
 
 
-def _again(request: ModelRequest[T], times: int, completion: Completion, error: ModelError) -> ModelRequest[T]:
+def _again(completion: Completion, error: ModelError, response_type: type[BaseModel] | None) -> Iterator[ChatMessage]:
+    """Yield what follows a question when it is put again: what the model said, and what is wrong with that."""
     quoted = (
         completion.text if len(completion.text) <= LONGEST_QUOTATION else completion.text[:LONGEST_QUOTATION] + " ..."
     )
-    said = (ChatMessage(role="assistant", content=quoted),) if quoted.strip() else ()
-    form = "" if request.response_type is None else FORM
-    told = ChatMessage(role="user", content=ASK_AGAIN.format(problem=one_line(error), form=form))
-    return replace(request, messages=(*request.messages, *said, told), re_ask=times)
+    if quoted.strip():
+        yield ChatMessage(role="assistant", content=quoted)
+    form = "" if response_type is None else FORM
+    yield ChatMessage(role="user", content=ASK_AGAIN.format(problem=one_line(error), form=form))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -119,7 +119,13 @@ class Model(Component):
 
         Raises ``ModelError`` where no reply can be used, also after ``re_asks`` more.
         """
-        return await ask(self.complete, request, label=self.label, re_asks=self.re_asks)
+
+        async def put(messages: tuple[ChatMessage, ...], re_ask: int) -> Completion:
+            return await self.complete(replace(request, messages=messages, re_ask=re_ask) if re_ask else request)
+
+        return await ask(
+            put, request.messages, request.response_type, request.context, label=self.label, re_asks=self.re_asks
+        )
 
     def estimated_cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """Return about what so many tokens cost, in US dollars, without asking anybody; None where that is unknown."""
@@ -243,22 +249,28 @@ class ModelHandle:
 
         ``context`` is what the validators of the ``response_type`` must know.
         """
-        request = ModelRequest(
-            messages=tuple(messages),
-            response_type=response_type,
-            context=context,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            purpose=self._purpose,
-            scene=self._scene(),
-        )
-        return await ask(self._complete, request, label=self._model.label, re_asks=self._model.re_asks)
 
-    async def _complete(self, request: ModelRequest[Any]) -> Completion:
+        async def put(messages: tuple[ChatMessage, ...], re_ask: int) -> Completion:
+            turn = self._turn()
+            key = ReplyKey(turn, self._role, self._purpose, self._attempts.next(turn))
+            request = ModelRequest(
+                messages=messages,
+                response_type=response_type,
+                context=context,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                seed=derive_seed(self._seed, turn, self._purpose, key.attempt),
+                purpose=self._purpose,
+                re_ask=re_ask,
+                scene=self._scene(),
+            )
+            return await self._complete(key, request)
+
+        model = self._model
+        return await ask(put, tuple(messages), response_type, context, label=model.label, re_asks=model.re_asks)
+
+    async def _complete(self, key: ReplyKey, request: ModelRequest[Any]) -> Completion:
         """Recall the completion, or ask for it and keep it before anybody uses it."""
-        turn = self._turn()
-        key = ReplyKey(turn, self._role, self._purpose, self._attempts.next(turn))
-        request = request.seeded(derive_seed(self._seed, turn, self._purpose, key.attempt))
         completion = None if self._journal is None else self._journal.recall(key, request)
         if completion is None:
             model = self._re_ask_model if request.re_ask else self._model
@@ -328,6 +340,9 @@ class Agent(Component):
 
     exclusive: ClassVar[bool] = False
     """Whether only one episode at a time can hold such an agent, such as a person at the terminal."""
+    recallable: ClassVar[bool] = False
+    """Whether ``aact`` does the same again where it is sent the same and models reply the same. The journal then keeps
+    the replies alone, and a resumed run has ``aact`` find the actions again; else it keeps the actions as well."""
     grace: ClassVar[float] = 0.0
     """Seconds beyond ``timeout`` that the kernel waits, for agents that keep the limit themselves and still act."""
 
@@ -478,15 +493,19 @@ class TerminalEvaluator(Evaluator):
         """
 
 
-class JournalEntry(Value):
-    """One answer that was paid for, kept before it is used: keyed by all fields but the payload."""
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One answer that was paid for, kept before it is used: keyed by all fields but the payload, a JSON object.
+
+    ``turn`` and ``attempt`` count from 0.
+    """
 
     episode: str
-    turn: int = Field(ge=0)
+    turn: int
     seat: str
     purpose: str
-    attempt: int = Field(default=0, ge=0)
     payload: dict[str, Any]
+    attempt: int = 0
 
     @property
     def key(self) -> tuple[str, int, str, str, int]:

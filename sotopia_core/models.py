@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +19,7 @@ Obtained = Literal["text", "schema", "repaired", "re-asked"]
 """How a reply's value was come by: no value asked for; parsed as it came; mended; or asked for again."""
 
 
-SHORT: Final = 4096
+SHORT: Final = 8192
 """Characters of a message that may be there twice, as its text and as JSON."""
 
 
@@ -30,24 +29,20 @@ class ChatMessage(Value):
     role: Role
     content: str
 
-    def as_json(self) -> str:
-        """Return the message as chat servers take it; unless it is long, it is written only once.
+    def as_json(self) -> bytes:
+        """Return the message as chat servers take it, in UTF-8; unless it is long, it is written only once.
 
         An agent's messages are sent again with every later question. The long ones, a judge's, are not.
         """
         return self._short_json if len(self.content) <= SHORT else self._json()
 
     @cached_property
-    def _short_json(self) -> str:
+    def _short_json(self) -> bytes:
         return self._json()
 
-    def _json(self) -> str:
-        return f'{{"role":"{self.role}","content":{encode_basestring(self.content)}}}'
-
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Eight bytes that depend on all of the message."""
-        return hashlib.blake2b(f"{self.role} {self.content}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    def _json(self) -> bytes:
+        text = f'{{"role":"{self.role}","content":{encode_basestring(self.content)}}}'
+        return text.encode("utf-8", "surrogatepass")
 
 
 class Usage(Value):
@@ -102,20 +97,6 @@ class ModelRequest(Generic[T]):
     purpose: str = "act"
     re_ask: int = 0
     scene: Scene | None = None
-
-    def seeded(self, seed: int) -> ModelRequest[T]:
-        """Return the same request with a seed."""
-        return ModelRequest(
-            messages=self.messages,
-            response_type=self.response_type,
-            context=self.context,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            seed=seed,
-            purpose=self.purpose,
-            re_ask=self.re_ask,
-            scene=self.scene,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,7 +191,7 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
                 },
                 "pks": result.pks,
                 "status": result.record.status,
-                "spending": _as_json(result.tally.spending),
+                "spending": _as_json(result.tally.spending.totals()),
             }
         )
         return
@@ -212,7 +212,7 @@ def report(result: RunResult, combos: Sequence[Combo], storage: Storage | None, 
 def _summary(result: RunResult) -> str:
     counts = result.tally.counts
     parts = [f"{counts[status]} {status}" for status in ("scored", "unscored", "unjudged", "failed") if counts[status]]
-    taken = sum(result.tally.usage.values(), Usage())
+    taken = sum(result.tally.usage.totals().values(), Usage())
     return f"run {result.record.pk}: {', '.join(parts) or 'nothing played'}; {_taken(taken)}"
 
 

@@ -117,7 +117,7 @@ class _Judged:
 
 
 def _report(judged: _Judged, rescorer: Rescorer, as_json: bool) -> None:
-    counts, usage = judged.tally.counts, sum(judged.tally.usage.values(), Usage())
+    counts, usage = judged.tally.counts, sum(judged.tally.usage.totals().values(), Usage())
     if as_json:
         say_json(
             {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from sotopia_core.digests import canonical_json
 from sotopia_core.interfaces import JournalEntry, Store
 from sotopia_core.records import Record, Written
 
@@ -77,7 +78,7 @@ class _Digest:
 
     def add_entries(self, entries: Iterable[JournalEntry]) -> None:
         for entry in entries:
-            self.add(entry.model_dump_json())
+            self.add(canonical_json([*entry.key, entry.payload]))
 
     def text(self) -> str:
         return self._hash.hexdigest()

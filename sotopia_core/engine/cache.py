@@ -112,7 +112,7 @@ def _is_usable(request: ModelRequest[Any], completion: Completion) -> bool:
     if unicode_text(completion.text) != completion.text:
         return False
     try:
-        read_value(request, completion)
+        read_value(completion, request.response_type, request.context)
     except ModelError:
         return False
     return True

@@ -13,7 +13,7 @@ from sotopia_core.digests import derive_pk, derive_seed, digest
 from sotopia_core.engine.cache import ReplyCache
 from sotopia_core.engine.interaction import Interaction
 from sotopia_core.engine.journal import EpisodeJournal
-from sotopia_core.engine.spending import Meter, Spending, spend, spend_all, spend_on
+from sotopia_core.engine.spending import Accounts, Ledger, Meter
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.environment import ParallelSotopiaEnv, component_name
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunRecord, Turn, reward_entries
@@ -133,8 +133,8 @@ class _Playing:
     task: Task
     stage: Stage
     journal: EpisodeJournal
-    usage: dict[str, Usage] = field(default_factory=dict)
-    spending: Spending = field(default_factory=dict)
+    usage: Accounts = field(default_factory=Accounts)
+    spending: Ledger = field(default_factory=Ledger)
     answered: dict[str, list[str]] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
 
@@ -191,7 +191,7 @@ class _Playing:
         env, names = self.env, self.env.names
         await env.judge(stored.turns, stored.ended or "", [one for one in stored.evaluations if not _is_missing(one)])
         await self._settle(None, "")
-        spend_all(self.spending, stored.spending if self.journal.began_empty else {})
+        self.spending.add_all(stored.spending if self.journal.began_empty else {})
         before = stored.usage if self.journal.began_empty else {}  # else the journal knows all that it took
         usage = {role: before.get(role, Usage()) + taken for role, taken in self._usage().items()}
         provenance = self._provenance()
@@ -205,7 +205,7 @@ class _Playing:
                 "reasoning": _reasoning(env),
                 "rewards_prompt": stored.rewards_prompt or self._prompts(),
                 "usage": stored.usage | usage,
-                "spending": self.spending,
+                "spending": self.spending.totals(),
                 "provenance": provenance.model_copy(update={"answered": answered | provenance.answered}),
             }
         )
@@ -214,7 +214,7 @@ class _Playing:
         """Say in the journal what came to nothing, so that a later try asks for it anew; raise what the store said."""
         for role, completion in self.journal.unused():
             self._count(role, completion)
-            spend(self.spending, completion.model, "agent", completion.usage)
+            self.spending[completion.model]["agent"].add(completion.usage)
         if self.journal.fault is None:
             if cause is not None and failed_role:
                 await self.journal.give_up(self.env.turn, failed_role, cause)
@@ -226,9 +226,10 @@ class _Playing:
 
     def _usage(self) -> dict[str, Usage]:
         """Return what each role's calls took, those included whose replies came to nothing."""
-        given_up = self.journal.given_up
-        roles = dict.fromkeys([*self.usage, *given_up])
-        return {role: self.usage.get(role, Usage()) + given_up.get(role, Usage()) for role in roles}
+        taken = self.usage.totals()
+        for role, usage in self.journal.given_up.items():
+            taken[role] = taken.get(role, Usage()) + usage
+        return taken
 
     def _prompts(self) -> str:
         return "\n\n".join(self.prompts.values())
@@ -244,13 +245,13 @@ class _Playing:
 
     def _called(self, role: str, request: ModelRequest[Any], completion: Completion) -> None:
         self._count(role, completion)
-        spend_on(self.spending, request, completion)
+        self.spending.add_completion(request, completion)
         if request.purpose == "judge":
             self.prompts[role] = "\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages)
         self.stage.notifier.model_called(self.stage.run, self.pk, role, request, completion)
 
     def _count(self, role: str, completion: Completion) -> None:
-        self.usage[role] = self.usage.get(role, Usage()) + completion.usage
+        self.usage[role].add(completion.usage)
         names = self.answered.setdefault(role, [])
         if completion.model not in names:
             names.append(completion.model)
@@ -283,7 +284,7 @@ class _Playing:
             reasoning=_reasoning(env),
             rewards_prompt=self._prompts(),
             usage=self._usage(),
-            spending=self.spending,
+            spending=self.spending.totals(),
             provenance=self._provenance(),
             started_at=began.isoformat(timespec="milliseconds"),
             seconds=round(seconds, 6),

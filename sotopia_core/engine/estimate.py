@@ -101,7 +101,7 @@ async def estimate(wiring: Wiring, combos: Sequence[Combo]) -> Estimate:
     return Estimate(
         {
             model: {purpose: _scaled(usage, share) for purpose, usage in purposes.items()}
-            for model, purposes in result.tally.spending.items()
+            for model, purposes in result.tally.spending.totals().items()
         }
     )
 

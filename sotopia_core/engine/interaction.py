@@ -137,7 +137,8 @@ class Interaction:
             await self._journal.keep_action(observation.turn, name, NO_ACTION, why_nothing=one_line(error))
             return NO_ACTION
         action = self._checked(name, observation.turn, given)
-        await self._journal.keep_action(observation.turn, name, action)
+        if not (agent.recallable and self._journal.has_asked(observation.turn, name)):
+            await self._journal.keep_action(observation.turn, name, action)
         return action
 
     def _checked(self, name: str, turn: int, action: object) -> AgentAction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from asyncio import Future, get_running_loop
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
@@ -15,7 +15,7 @@ from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.errors import ModelError, StorageError, one_line, unicode_text
 from sotopia_core.interfaces import JournalEntry
 from sotopia_core.messages import AgentAction
-from sotopia_core.models import Completion, ModelRequest, Usage
+from sotopia_core.models import ChatMessage, Completion, ModelRequest, Usage
 
 ACTION: Final = "(action)"
 """The purpose of entries that hold what an agent did."""
@@ -61,6 +61,8 @@ class EpisodeJournal(ReplyJournal):
         self._replies: dict[ReplyKey, Completion] = {}
         self._questions: dict[ReplyKey, str] = {}
         """The digest of the question that each reply answers."""
+        self._digesters: defaultdict[str, Digester] = defaultdict(Digester)
+        """By role."""
         self._actions: dict[tuple[int, str], AgentAction] = {}
         self._why_nothing: dict[tuple[int, str], str] = {}
         self._asked: set[tuple[int, str]] = set()
@@ -90,15 +92,17 @@ class EpisodeJournal(ReplyJournal):
             raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
         self._unanswered[key.turn, key.role] -= 1
         self._asked.add((key.turn, key.role))
-        payload = _COMPLETION.dump_python(completion, mode="json", exclude_defaults=True)
-        payload[ASKED] = digest_of(request)
-        await self._append((key.turn, key.role, key.purpose), payload, key.attempt)
+        await self._append(
+            (key.turn, key.role, key.purpose),
+            _payload(completion, self._digesters[key.role].digest(request)),
+            key.attempt,
+        )
         if self._on_keep is not None:
             self._on_keep(completion)
 
     def was_asked(self, key: ReplyKey, request: ModelRequest[Any]) -> bool:
         """Whether the reply under a key answers this very question."""
-        return self._questions.get(key) == digest_of(request)
+        return self._questions.get(key) == self._digesters[key.role].digest(request)
 
     def has_asked(self, turn: int, role: str) -> bool:
         """Whether a role has a reply in a turn, and so need not be told what it did."""
@@ -121,7 +125,11 @@ class EpisodeJournal(ReplyJournal):
 
         ``why_nothing`` is the reason where it did nothing since no reply could be used.
         """
-        if unicode_text(action.argument) != action.argument or any(unicode_text(name) != name for name in action.to):
+        if (
+            self._writer is None
+            or unicode_text(action.argument) != action.argument
+            or any(unicode_text(name) != name for name in action.to)
+        ):
             return  # the environment refuses it
         payload = action.model_dump(mode="json", exclude_defaults=True)
         if why_nothing:
@@ -146,10 +154,7 @@ class EpisodeJournal(ReplyJournal):
             done.set_result(None)
             return done
         turn, role, purpose = place
-        entry = JournalEntry(
-            episode=self._episode, turn=turn, seat=role, purpose=purpose, attempt=number, payload=payload
-        )
-        written = self._writer.append_journal((entry,))
+        written = self._writer.append_journal((JournalEntry(self._episode, turn, role, purpose, payload, number),))
         written.add_done_callback(self._written)
         return written
 
@@ -193,10 +198,44 @@ class EpisodeJournal(ReplyJournal):
         self._asked.discard((turn, role))
 
 
-def digest_of(request: ModelRequest[Any]) -> str:
-    """Return 16 hexadecimal digits that depend on all that a model was asked: the words, the form, the options."""
-    told = hashlib.blake2b(digest_size=8)
-    form = None if request.response_type is None else request.response_type.__name__
-    told.update(f"{form} {request.temperature} {request.max_tokens}".encode())
-    told.update(b"".join([message.fingerprint for message in request.messages]))
-    return told.hexdigest()
+def _payload(completion: Completion, asked: str) -> dict[str, Any]:
+    """Return what an entry holds of a completion: all of it, but what is as it is by default."""
+    usage = completion.usage
+    payload: dict[str, Any] = {
+        "text": completion.text,
+        "model": completion.model,
+        "usage": {
+            "calls": usage.calls,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cost": usage.cost,
+        },
+        "latency": completion.latency,
+        ASKED: asked,
+    }
+    if completion.attempts != 1:
+        payload["attempts"] = completion.attempts
+    if completion.finish_reason != "stop":
+        payload["finish_reason"] = completion.finish_reason
+    return payload
+
+
+class Digester:
+    """Digests the questions of one role. Each mostly begins with all of the one before, which is not read again."""
+
+    def __init__(self) -> None:
+        self._messages: tuple[ChatMessage, ...] = ()
+        self._told = hashlib.blake2b(digest_size=8)
+
+    def digest(self, request: ModelRequest[Any]) -> str:
+        """Return 16 hexadecimal digits that depend on all that a model was asked: the words, the form, the options."""
+        known = len(self._messages)
+        if request.messages[:known] != self._messages:
+            known, self._told = 0, hashlib.blake2b(digest_size=8)
+        for message in request.messages[known:]:
+            self._told.update(message.as_json())
+        self._messages = request.messages
+        asked = self._told.copy()
+        form = None if request.response_type is None else request.response_type.__name__
+        asked.update(f"{form} {request.temperature} {request.max_tokens}".encode())
+        return asked.hexdigest()

@@ -11,6 +11,7 @@ from typing import Any
 from sotopia_core.digests import derive_pk, derive_seed, digest
 from sotopia_core.engine.journal import EpisodeJournal
 from sotopia_core.engine.run import ingredients
+from sotopia_core.engine.spending import Accounts
 from sotopia_core.engine.transcripts import transcript_of
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.environment import role_names
@@ -19,7 +20,7 @@ from sotopia_core.evaluation import Evaluation, Unscored, aggregate
 from sotopia_core.interfaces import EvaluationContext, Store, TerminalEvaluator, Transcript
 from sotopia_core.judging import evaluate
 from sotopia_core.lent_models import LentModels
-from sotopia_core.models import Completion, ModelRequest, Scene, Usage
+from sotopia_core.models import Completion, ModelRequest, Scene
 from sotopia_core.wiring import Wiring
 
 
@@ -97,7 +98,7 @@ class _Judging:
     episode: EpisodeLog
     pk: str
     journal: EpisodeJournal
-    usage: dict[str, Usage] = field(default_factory=dict)
+    usage: Accounts = field(default_factory=Accounts)
     answered: dict[str, list[str]] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
 
@@ -114,10 +115,8 @@ class _Judging:
         if self.journal.fault is not None:
             raise self.journal.fault
         labels = [wiring.label(evaluator) for evaluator in wiring.terminal_evaluators]
-        usage = {
-            role: self.usage.get(role, Usage()) + self.journal.given_up.get(role, Usage())
-            for role in dict.fromkeys([*self.usage, *self.journal.given_up])
-        }
+        for role, given_up in self.journal.given_up.items():
+            self.usage[role].add(given_up)
         answered = {role: tuple(names) for role, names in self.answered.items()}
         return Rescoring(
             pk=self.pk,
@@ -130,7 +129,7 @@ class _Judging:
             outcome=outcome,
             rewards=reward_entries(transcript.names, outcome),
             rewards_prompt="\n\n".join(self.prompts.values()),
-            usage=usage,
+            usage=self.usage.totals(),
             provenance=self.rescorer.provenance.model_copy(update={"answered": answered}),
             judged_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
@@ -147,7 +146,7 @@ class _Judging:
         return await evaluate(evaluator, role, transcript, context, answered)
 
     def _heard(self, role: str, request: ModelRequest[Any], completion: Completion) -> None:
-        self.usage[role] = self.usage.get(role, Usage()) + completion.usage
+        self.usage[role].add(completion.usage)
         names = self.answered.setdefault(role, [])
         if completion.model not in names:
             names.append(completion.model)

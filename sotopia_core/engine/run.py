@@ -322,8 +322,8 @@ class _Run:
                 "status": status,
                 "cause": cause,
                 "counts": dict(counts),
-                "usage": dict(self.result.tally.usage),
-                "spending": self.result.tally.spending,
+                "usage": self.result.tally.usage.totals(),
+                "spending": self.result.tally.spending.totals(),
                 "finished_at": _now(),
             }
         )

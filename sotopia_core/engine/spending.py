@@ -13,25 +13,62 @@ Spending = dict[str, dict[str, Usage]]
 """Models by their own names, then what for: ``"agent"``, ``"judge"``, ``"re-ask"``, ``"retry"`` or a plugin's word."""
 
 
-def spend(spending: Spending, model: str, purpose: str, usage: Usage) -> None:
-    """Add to what a model took for a purpose."""
-    purposes = spending.setdefault(model, {})
-    purposes[purpose] = purposes.get(purpose, Usage()) + usage
+@dataclass(slots=True)
+class Account:
+    """A running total of usage, since adding up values would make a new one with every reply."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = 0.0
+
+    def add(self, usage: Usage) -> None:
+        """Add what something took; a price that is unknown makes that of the whole unknown."""
+        self.calls += usage.calls
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        self.cost = None if self.cost is None or usage.cost is None else self.cost + usage.cost
+
+    @property
+    def total(self) -> Usage:
+        """The total."""
+        return Usage(calls=self.calls, input_tokens=self.input_tokens, output_tokens=self.output_tokens, cost=self.cost)
 
 
-def spend_all(spending: Spending, more: Mapping[str, Mapping[str, Usage]]) -> None:
-    """Add all that something else took."""
-    for model, purposes in more.items():
-        for purpose, usage in purposes.items():
-            spend(spending, model, purpose, usage)
+class Accounts(dict[str, Account]):
+    """A running total for each name that anything is added to."""
+
+    def __missing__(self, name: str) -> Account:
+        return self.setdefault(name, Account())
+
+    def totals(self) -> dict[str, Usage]:
+        """Return all totals, in the order in which their names came."""
+        return {name: account.total for name, account in self.items()}
 
 
-def spend_on(spending: Spending, request: ModelRequest[Any], completion: Completion) -> None:
-    """Add one completion. Attempts that failed before it count as retries, of which no tokens are known."""
-    purpose = "re-ask" if request.re_ask else "agent" if request.purpose == "act" else request.purpose
-    spend(spending, completion.model, purpose, completion.usage)
-    if completion.attempts > 1:
-        spend(spending, completion.model, "retry", Usage(calls=completion.attempts - 1))
+class Ledger(dict[str, Accounts]):
+    """What models took, by their own names and then by what for."""
+
+    def __missing__(self, model: str) -> Accounts:
+        return self.setdefault(model, Accounts())
+
+    def add_completion(self, request: ModelRequest[Any], completion: Completion) -> None:
+        """Add one completion. Attempts that failed before it count as retries, of which no tokens are known."""
+        purpose = "re-ask" if request.re_ask else "agent" if request.purpose == "act" else request.purpose
+        accounts = self[completion.model]
+        accounts[purpose].add(completion.usage)
+        if completion.attempts > 1:
+            accounts["retry"].calls += completion.attempts - 1
+
+    def add_all(self, spending: Mapping[str, Mapping[str, Usage]]) -> None:
+        """Add all that something else took."""
+        for model, purposes in spending.items():
+            for purpose, usage in purposes.items():
+                self[model][purpose].add(usage)
+
+    def totals(self) -> Spending:
+        """Return all totals."""
+        return {model: accounts.totals() for model, accounts in self.items()}
 
 
 @dataclass

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sotopia_core.agreement import Agreement, agreements
-from sotopia_core.engine.spending import Spending, spend_all
+from sotopia_core.engine.spending import Accounts, Ledger
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus
 from sotopia_core.evaluation import OVERALL
-from sotopia_core.models import Usage
 
 
 @dataclass(slots=True)
@@ -48,8 +47,8 @@ class Tally:
     counts: Counter[EpisodeStatus] = field(default_factory=Counter)
     scores: dict[str, dict[str, Mean]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
-    usage: dict[str, Usage] = field(default_factory=dict)
-    spending: Spending = field(default_factory=dict)
+    usage: Accounts = field(default_factory=Accounts)
+    spending: Ledger = field(default_factory=Ledger)
     agreement: dict[str, Agreement] = field(default_factory=dict)
 
     def add(self, episode: EpisodeLog) -> None:
@@ -57,8 +56,8 @@ class Tally:
         self.counts[episode.status] += 1
         for role, usage in episode.usage.items():
             kind = "agents" if role in episode.agent_names else role
-            self.usage[kind] = self.usage.get(kind, Usage()) + usage
-        spend_all(self.spending, episode.spending)
+            self.usage[kind].add(usage)
+        self.spending.add_all(episode.spending)
         for turn in episode.turns:
             for why in turn.stood_in.values():
                 self.reasons[f"taken as doing nothing: {why}"] += 1

@@ -1,11 +1,12 @@
 """An episode's journal: what is recalled, what is asked for anew, and what is durable when."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from sotopia_core.asking import ReplyKey
-from sotopia_core.engine.journal import EpisodeJournal, digest_of
+from sotopia_core.engine.journal import Digester, EpisodeJournal
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.errors import JournalError, ModelError, StorageError
 from sotopia_core.messages import AgentAction
@@ -119,7 +120,7 @@ async def test_text_that_nothing_can_keep_is_an_unusable_reply(writer):
 async def test_an_entry_that_nobody_can_read_is_named(store, writer):
     await EpisodeJournal("e", writer).keep(key(), REQUEST, said("a"))
     (entry,) = store.read_journal("e")
-    broken = entry.model_copy(update={"payload": {"text": 7}})
+    broken = replace(entry, payload={"text": 7})
     with pytest.raises(StorageError, match=r"journal of episode e cannot be read at turn 0, Mia Davis, act"):
         EpisodeJournal("e", None, [broken])
 
@@ -127,7 +128,7 @@ async def test_an_entry_that_nobody_can_read_is_named(store, writer):
 async def test_the_digest_of_a_question_depends_on_its_words_and_options():
     def asked(*contents, **options):
         messages = tuple(ChatMessage(role="user", content=content) for content in contents)
-        return digest_of(ModelRequest(messages=messages, **options))
+        return Digester().digest(ModelRequest(messages=messages, **options))
 
     digests = [
         asked("ab"),
@@ -156,3 +157,12 @@ async def test_a_store_that_does_not_answer_fails_all_who_wait_soon():
     finally:
         writer.close()
     assert {str(error) for error in told} == {"another process kept it locked"}
+
+
+def test_the_digest_of_a_question_does_not_depend_on_those_before_it():
+    def request(*contents):
+        return ModelRequest(messages=tuple(ChatMessage(role="user", content=content) for content in contents))
+
+    one = Digester()
+    for contents in (("a",), ("a", "b"), ("a", "b", "c" * 20_000), ("b",), ("b", "b"), ("b",), ()):
+        assert one.digest(request(*contents)) == Digester().digest(request(*contents))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -54,6 +54,8 @@ class LLMAgent(Agent):
     (all that others did since) and one assistant message for each action it took. The messages of one request begin
     with all the messages of the request before, so providers can cache them, unless ``memory`` cuts the chat short.
     """
+
+    recallable: ClassVar[bool] = True
 
     model: ModelRef = Field(description="The model that plays the agent")
     temperature: float | None = Field(

@@ -12,14 +12,15 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 from pydantic import BaseModel, Field, field_validator
+from pydantic_core import from_json
 from yarl import URL
 
 from sotopia_core.errors import ModelAccessError, ModelError
 from sotopia_core.interfaces import OPERATIONAL
-from sotopia_core.models import ChatMessage, Completion, ModelRequest, Usage
+from sotopia_core.models import ChatMessage, ModelRequest, Usage
 from sotopia_core.structured import instructions_for, json_schema_for, schema_text_for
 from sotopia_models.faults import Fault, retry_after, without_secrets
-from sotopia_models.served import SEED_RANGE, ServedModel, checked_url, key_from, scalar_values, schema_name
+from sotopia_models.served import SEED_RANGE, Answer, ServedModel, checked_url, key_from, scalar_values, schema_name
 
 LARGEST_RESPONSE: Final = 16 * 2**20
 """Bytes of a response that are read at most; what is longer is no answer to a question in a conversation."""
@@ -68,7 +69,7 @@ class OpenAICompatible(ServedModel):
     def _takes_schema(self, request: ModelRequest[Any]) -> bool:
         return True
 
-    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Completion | Fault:
+    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Answer | Fault:
         try:
             async with self._open_session().post(
                 self._url,
@@ -93,7 +94,7 @@ class OpenAICompatible(ServedModel):
         if content is None:
             return Fault(ModelError(f"{self.label} gave an answer of more than {LARGEST_RESPONSE} bytes"))
         if response.status == 200:
-            return self._completion(content)
+            return self._answer(content)
         return self._fault_of_response(response.status, content, retry_after(response.headers))
 
     @cached_property
@@ -137,7 +138,11 @@ class OpenAICompatible(ServedModel):
             if not by_schema or request.re_ask:  # a server may have taken the schema and not have heeded it
                 schema = json_schema_for(response_type, request.context)
                 _append_to_last_user_message(messages, request.messages, instructions_for(schema))
-        return f'{{"model":{_encode(self.model)},"messages":[{",".join(messages)}]{tail}}}'.encode()
+        return b'%b,"messages":[%b]%b}' % (self._head, b",".join(messages), tail.encode())
+
+    @cached_property
+    def _head(self) -> bytes:
+        return f'{{"model":{_encode(self.model)}'.encode()
 
     def _options(self, temperature: float | None, max_tokens: int | None) -> str:
         given = {
@@ -147,14 +152,14 @@ class OpenAICompatible(ServedModel):
         }
         return "".join(f',"{name}":{value}' for name, value in given.items() if value is not None)
 
-    def _completion(self, content: bytes) -> Completion | Fault:
+    def _answer(self, content: bytes) -> Answer | Fault:
         try:
-            response = json.loads(content)
+            response = _decoded(content)
             choice = response["choices"][0]
             text = _text(choice["message"].get("content"))
             usage = response.get("usage") or {}
             read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-            return Completion(
+            return Answer(
                 text=scalar_values(text),
                 model=str(response.get("model") or self.model),
                 usage=Usage(
@@ -220,13 +225,20 @@ def _response_format(response_type: type[BaseModel], context: Hashable) -> str:
     )
 
 
-def _append_to_last_user_message(written: list[str], messages: Sequence[ChatMessage], words: str) -> None:
+def _append_to_last_user_message(written: list[bytes], messages: Sequence[ChatMessage], words: str) -> None:
     for position in reversed(range(len(messages))):
         if messages[position].role == "user":
             told = ChatMessage(role="user", content=f"{messages[position].content}\n\n{words}")
             written[position] = told.as_json()
             return
     written.append(ChatMessage(role="user", content=words).as_json())
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return from_json(content)
+    except ValueError:
+        return json.loads(content)  # which takes half a surrogate pair, as some servers send when they cut a text off
 
 
 def _text(content: object) -> str:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from sotopia_core.errors import ModelAccessError, ModelError
 from sotopia_core.interfaces import OPERATIONAL, Model
-from sotopia_core.models import Completion, ModelRequest
+from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_models.endpoint import Endpoint, Pace, pause_before
 from sotopia_models.faults import REFUSED_FOR_GOOD, WORTH_ANOTHER_TRY, Fault
 
@@ -29,6 +29,17 @@ TAKES_NO_SCHEMA: Final = frozenset({400, 415, 422, 501})
 
 SEED_RANGE: Final = 2**31
 """Seeds are sent modulo this: some servers keep them in 32 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered to one request; ``in_vain`` counts others that were sent on the way to it."""
+
+    text: str
+    model: str
+    usage: Usage
+    finish_reason: str
+    in_vain: int = 0
 
 
 class ServedModel(Model):
@@ -112,15 +123,22 @@ class ServedModel(Model):
                     sent += 1
                     outcome = await self._ask(request)
                     excused = self._note(lane.endpoint, outcome, ahead=ahead)
-            if isinstance(outcome, Completion):
-                return replace(outcome, attempts=sent - 1 + outcome.attempts, latency=time.monotonic() - began)
+            if isinstance(outcome, Answer):
+                return Completion(
+                    text=outcome.text,
+                    model=outcome.model,
+                    usage=outcome.usage,
+                    attempts=sent + outcome.in_vain,
+                    latency=time.monotonic() - began,
+                    finish_reason=outcome.finish_reason,
+                )
             counted += not excused
             if not outcome.transient or counted >= self.attempts:
                 raise self._final(outcome, sent)
             if not excused:
                 await asyncio.sleep(self._pause(outcome, counted, sent))
 
-    async def _ask(self, request: ModelRequest[Any]) -> Completion | Fault:
+    async def _ask(self, request: ModelRequest[Any]) -> Answer | Fault:
         """Send the request once, and in words where the server turns out to take no schema."""
         if request.response_type is None or self.structured == "instructions" or self._state.in_words:
             return await self._attempt(request, by_schema=False)
@@ -129,13 +147,13 @@ class ServedModel(Model):
         outcome = await self._attempt(request, by_schema=True)
         if self.structured == "auto" and isinstance(outcome, Fault) and outcome.status in TAKES_NO_SCHEMA:
             second = await self._attempt(request, by_schema=False)
-            if isinstance(second, Completion):
+            if isinstance(second, Answer):
                 self._state.in_words = True
-                return replace(second, attempts=2)
+                return replace(second, in_vain=1)
         return outcome
 
     @abstractmethod
-    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Completion | Fault:
+    async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Answer | Fault:
         """Send the request once, for no longer than the timeouts. No exception of a library goes further.
 
         ``by_schema`` says whether the ``response_type`` is asked for beside the messages, or in words.
@@ -158,7 +176,7 @@ class ServedModel(Model):
     def _address(self) -> str:
         """Return what tells this server from others."""
 
-    def _note(self, endpoint: Endpoint, outcome: Completion | Fault, *, ahead: bool) -> bool:
+    def _note(self, endpoint: Endpoint, outcome: Answer | Fault, *, ahead: bool) -> bool:
         """Tell the endpoint of an outcome. Returns whether the attempt does not count, since all requests pause."""
         if isinstance(outcome, Fault) and outcome.of_server:
             return endpoint.failed(

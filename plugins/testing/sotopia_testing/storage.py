@@ -141,7 +141,7 @@ def played_episode(pk: str) -> EpisodeLog:
 def entry(episode: str = "e", attempt: int = 0, **fields: Any) -> JournalEntry:
     """Return a journal entry of Ann's first turn."""
     given = {"turn": 0, "seat": "Ann", "purpose": "act", "payload": {"text": "hi"}, **fields}
-    return JournalEntry.model_validate({"episode": episode, "attempt": attempt, **given})
+    return JournalEntry(episode=episode, attempt=attempt, **given)
 
 
 def pks(records: Iterable[Record]) -> list[str]:
