@@ -8,6 +8,7 @@ import os
 import random
 import time
 from json.encoder import encode_basestring
+from typing import Any
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -34,6 +35,39 @@ def derive_seed(*parts: str | int) -> int:
 def generator(*parts: str | int) -> random.Random:
     """Return a random generator seeded by :func:`derive_seed`: one for each use, so no use can disturb another."""
     return random.Random(derive_seed(*parts))
+
+
+class Lots(random.Random):
+    """A generator for uses that mostly draw nothing: it is seeded for each, as by :func:`generator`, once one draws."""
+
+    def __init__(self) -> None:
+        self._parts: tuple[str | int, ...] = ()
+        super().__init__(0)
+
+    def of(self, *parts: str | int) -> Lots:
+        """Return itself, for the use that the parts name; an earlier use is over with this."""
+        self._parts = parts
+        return self
+
+    def random(self) -> float:
+        """Return the next number in [0, 1)."""
+        self._seed_if_due()
+        return super().random()
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return the next ``k`` bits."""
+        self._seed_if_due()
+        return super().getrandbits(k)
+
+    def getstate(self) -> tuple[Any, ...]:
+        """Return the state, after seeding."""
+        self._seed_if_due()
+        return super().getstate()
+
+    def _seed_if_due(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, ()
+            self.seed(derive_seed(*parts))
 
 
 def new_pk() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypedDict, get_args
 
 from sotopia_core.asking import ReplyJournal
-from sotopia_core.digests import derive_seed, generator
+from sotopia_core.digests import Lots, derive_seed
 from sotopia_core.episodes import Turn
 from sotopia_core.errors import (
     ActionError,
@@ -129,6 +129,7 @@ class ParallelSotopiaEnv:
         self._backgrounds = {name: background_for(self.combo, seat, mode) for seat, name in enumerate(names)}
         self._judges_background = background_for_judge(self.combo)
         self._seed = seed
+        self._lots = Lots()
         self._start()
 
     def _start(self) -> None:
@@ -189,7 +190,7 @@ class ParallelSotopiaEnv:
         if seed is not None:
             self._seed = seed
         self._start()
-        self.in_turn = self._choose()
+        self.in_turn = self._choose(self.transcript)
         self._current = {
             name: self._observation(name, self.names, background=background)
             for name, background in self._backgrounds.items()
@@ -212,10 +213,11 @@ class ParallelSotopiaEnv:
         self._events += happened
         self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
         self.turn += 1
-        verdicts = await self._ask_all()
+        transcript = self.transcript
+        verdicts = await self._ask_all(transcript)
         self.done = any(verdict.terminated for verdict in verdicts)
         self.comments = "; ".join(verdict.comments for verdict in verdicts if verdict.comments)
-        self.in_turn = () if self.done else self._choose()
+        self.in_turn = () if self.done else self._choose(transcript)
         self._current = {}
         remaining = tuple(name for name in present if name not in self._left)
         for name in present:
@@ -254,14 +256,16 @@ class ParallelSotopiaEnv:
         self.outcome = aggregate(self.evaluations, self.names, self._missing)
 
     def _step(self) -> Step:
-        ratings = {name: self.outcome[name].overall if name in self.outcome else None for name in self.names}
-        absent = [name for name in self.names if name not in self._current]
+        names = self.names
+        ratings: dict[str, float | None] = dict.fromkeys(names)
+        ratings |= {name: reward.overall for name, reward in self.outcome.items()}
+        absent = [name for name in names if name not in self._current]
         return Step(
-            observations=self.observations | {name: Observation(turn=self.turn, agent=name) for name in absent},
-            rewards=dict(ratings) if self.done else dict.fromkeys(self.names, 0.0),
-            terminations={name: self.done or name in self._left for name in self.names},
-            truncations=dict.fromkeys(self.names, False),
-            infos={name: Info(comments=self.comments, complete_rating=ratings[name]) for name in self.names},
+            observations=self._current | {name: Observation(turn=self.turn, agent=name) for name in absent},
+            rewards=dict(ratings) if self.done else dict.fromkeys(names, 0.0),
+            terminations={name: self.done or name in self._left for name in names},
+            truncations=dict.fromkeys(names, False),
+            infos={name: {"comments": self.comments, "complete_rating": ratings[name]} for name in names},
         )
 
     def _observation(
@@ -272,7 +276,7 @@ class ParallelSotopiaEnv:
         background: Background | None = None,
         events: tuple[Event, ...] = (),
     ) -> Observation:
-        return Observation(
+        return Observation.trusted(
             turn=self.turn,
             agent=name,
             background=background,
@@ -281,21 +285,22 @@ class ParallelSotopiaEnv:
             remaining=remaining,
         )
 
-    def _choose(self) -> tuple[str, ...]:
-        transcript = self.transcript
-        who = titled(type(self._ordering))
+    def _choose(self, transcript: Transcript) -> tuple[str, ...]:
         try:
-            chosen = tuple(self._ordering.in_turn(transcript, generator(self._seed, "ordering", self.turn)))
+            chosen = tuple(self._ordering.in_turn(transcript, self._lots.of(self._seed, "ordering", self.turn)))
         except BaseException as error:
             pass_on(error)
-            raise PluginError(who, "choosing who acts", error) from error
+            raise self._disordered(error) from error
         remaining = transcript.remaining
         if not chosen and remaining:
-            raise PluginError(who, "choosing who acts", f"nobody acts at turn {self.turn}")
+            raise self._disordered(f"nobody acts at turn {self.turn}")
         for name in chosen:
             if name not in remaining or chosen.count(name) > 1:
-                raise PluginError(who, "choosing who acts", f"{name!r} cannot act (once) at turn {self.turn}")
+                raise self._disordered(f"{name!r} cannot act (once) at turn {self.turn}")
         return tuple(name for name in self.names if name in chosen)
+
+    def _disordered(self, what: BaseException | str) -> PluginError:
+        return PluginError(titled(type(self._ordering)), "choosing who acts", what)
 
     def _check(self, actions: Mapping[str, AgentAction]) -> list[Event]:
         """Hold the actions against the rules and return what happens, in the order of the seats."""
@@ -311,7 +316,7 @@ class ParallelSotopiaEnv:
         missing = [name for name in self.in_turn if name not in actions]
         if missing:
             raise ActionError(f"{missing[0]} is in turn at turn {self.turn} and gave no action", missing[0])
-        return [Event(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn]
+        return [Event.trusted(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn]
 
     def _check_one(self, name: str, action: AgentAction) -> None:
         if unicode_text(action.argument) != action.argument:
@@ -325,18 +330,18 @@ class ParallelSotopiaEnv:
             if recipient not in self.names:
                 raise ActionError(f"{name} addressed {recipient!r}; the agents are {', '.join(self.names)}", name)
 
-    async def _ask_all(self) -> list[Verdict]:
+    async def _ask_all(self, transcript: Transcript) -> list[Verdict]:
         if len(self._response) == 1:  # the common case, without the cost of a task
-            return [await self._ask(self._response[0])]
-        return list(await asyncio.gather(*(self._ask(evaluator) for evaluator in self._response)))
+            return [await self._ask(self._response[0], transcript)]
+        return list(await asyncio.gather(*(self._ask(evaluator, transcript) for evaluator in self._response)))
 
-    async def _ask(self, evaluator: ResponseEvaluator) -> Verdict:
+    async def _ask(self, evaluator: ResponseEvaluator, transcript: Transcript) -> Verdict:
         role = self._roles[id(evaluator)]
         try:
             if role not in self._contexts:
                 self._contexts[role] = self._context(role, None)
             context = self._contexts[role]
-            verdict = await within(evaluator.timeout, lambda: evaluator.evaluate(self.transcript, context))
+            verdict = await within(evaluator.timeout, lambda: evaluator.evaluate(transcript, context))
         except ModelAccessError:
             raise
         except BaseException as error:

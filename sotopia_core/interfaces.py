@@ -406,7 +406,7 @@ class Transcript:
     @property
     def remaining(self) -> tuple[str, ...]:
         """The names of those who have not left, in the order of the seats."""
-        return tuple(name for name in self.names if name not in self.left)
+        return tuple(name for name in self.names if name not in self.left) if self.left else self.names
 
 
 class Ordering(Component):

@@ -9,6 +9,7 @@ from json.encoder import encode_basestring
 from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from sotopia_core.messages import Background, Event, Observation, Value
 
@@ -41,8 +42,11 @@ class ChatMessage(Value):
         return self._json()
 
     def _json(self) -> bytes:
-        text = f'{{"role":"{self.role}","content":{encode_basestring(self.content)}}}'
-        return text.encode("utf-8", "surrogatepass")
+        try:
+            content = to_json(self.content)
+        except ValueError:  # half a surrogate pair, which is left to the server to refuse
+            content = encode_basestring(self.content).encode("utf-8", "surrogatepass")
+        return b'{"role":"%b","content":%b}' % (self.role.encode(), content)
 
 
 class Usage(Value):

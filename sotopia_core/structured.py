@@ -130,6 +130,9 @@ def parse(response_type: type[T], text: str, context: Hashable = None) -> T:
     key that is there twice neither value is taken. Raises ``ModelError``, with the whole reply as ``raw``; its message
     says where the reply went wrong and what was expected.
     """
+    plain = _plain_value(response_type, text, context)
+    if plain is not None:
+        return plain
     try:
         found = _one_object(text)
         return response_type.model_validate_json(found, strict=True, context=context)
@@ -138,6 +141,22 @@ def parse(response_type: type[T], text: str, context: Hashable = None) -> T:
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise ModelError(f"the reply is no {response_type.__name__}: {reason}", raw=text) from None
+
+
+def _plain_value(response_type: type[T], text: str, context: Hashable) -> T | None:
+    """Return the value of a reply that is nothing but a flat object, as most are; None where that takes a closer look.
+
+    Each key has its colon. So where there are as many colons as fields were given, no key stands there twice, and none
+    deeper down.
+    """
+    colons = text.count(":")
+    if text[:1] != "{" or colons > len(response_type.model_fields) or "NaN" in text or "Infinity" in text:
+        return None
+    try:
+        value = response_type.model_validate_json(text, strict=True, context=context)
+    except ValidationError:
+        return None
+    return value if len(value.model_fields_set) == colons else None
 
 
 def _one_object(text: str) -> str:

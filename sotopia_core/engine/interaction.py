@@ -72,10 +72,10 @@ class Interaction:
             observations = self.env.reset()
             while not self.env.done:
                 actions = await self._act(observations)
-                turn = Turn(
-                    number=self.env.turn, observations=observations, actions=actions, stood_in=dict(self._stood_in)
+                turn = Turn.trusted(
+                    number=self.env.turn, observations=observations, actions=actions, stood_in=self._stood_in
                 )
-                self._stood_in.clear()
+                self._stood_in = {}
                 step = await self._step(actions)
                 self._keep(turn)
                 observations = {name: step.observations[name] for name in self.env.observations}

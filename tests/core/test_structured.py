@@ -125,6 +125,28 @@ def test_placeholders_in_prose_are_no_objects() -> None:
     assert parse(Assessment, reply) == Assessment(reasoning="{goal}", score=3)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"action_type" : "speak", "action_type":"none"}',
+        '{"action_type": "speak", "argument": "a", "argument": "a"}',
+        '{"action_type": "speak", "to": [], "to": []}',
+        '{"action_type":\n"speak","argument":"a: b","argument":"c"}',
+        '{"action_type": "none", "action_type": "none", "action_type": "none"}',
+    ],
+)
+def test_of_a_key_that_is_there_twice_neither_value_is_taken(reply: str) -> None:
+    with pytest.raises(ModelError, match="is there twice"):
+        parse(AgentAction, reply)
+
+
+def test_colons_in_words_and_spaces_around_a_reply_change_nothing() -> None:
+    for words in ("at 5:30", "a: b: c: d", ":", ""):
+        for gap in ("", " ", "\n"):
+            reply = f'{gap}{{"action_type"{gap}:{gap}"speak", "argument":{gap}"{words}"}}{gap}'
+            assert parse(AgentAction, reply) == AgentAction(action_type="speak", argument=words)
+
+
 def test_what_has_a_default_may_be_left_out() -> None:
     assert parse(AgentAction, '{"action_type": "none"}') == AgentAction(action_type="none")
 

@@ -133,7 +133,10 @@ class LLMAgent(Agent):
 
     def _do(self, observation: Observation, action: AgentAction) -> None:
         mind = self._mind
-        mind.chat += (self._question(observation), ChatMessage(role="assistant", content=action.model_dump_json()))
+        mind.chat += (
+            self._question(observation),
+            ChatMessage.trusted(role="assistant", content=action.model_dump_json()),
+        )
         mind.unanswered.clear()
 
     def _opening(self, observation: Observation) -> ChatMessage:
@@ -163,7 +166,7 @@ class LLMAgent(Agent):
             "present": None if everybody else present,
             "actions": None if _OPEN.issubset(observation.available_actions) else observation.available_actions,
         }
-        return ChatMessage(role="user", content=templates.own("turn").render(variables))
+        return ChatMessage.trusted(role="user", content=templates.own("turn").render(variables))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class ActionReply(BaseModel):
 
     def action(self) -> AgentAction:
         """Return the action that was replied."""
-        return AgentAction(action_type=self.action_type, argument=self.argument, to=tuple(self.to))
+        return AgentAction.trusted(action_type=self.action_type, argument=self.argument, to=tuple(self.to))
 
 
 @cache
