@@ -60,6 +60,13 @@ def test_error_and_freedom_are_those_of_the_definition(groups):
     assert found.freedom == pytest.approx(freedom)
 
 
+def test_any_whole_numbers_name_the_clusters():
+    values = np.arange(6.0) ** 2
+    found = clustered_mean(values, np.array([0, 0, 1, 2, 2, 3]))
+    for named in ([-9, -9, 0, 5, 5, 10**15], [1, 1, 3, 5, 5, 6], [7, 7, 8, 90, 90, 91]):
+        assert clustered_mean(values, np.array(named)) == found
+
+
 @pytest.mark.parametrize(
     ("values", "clusters", "value", "n"),
     [

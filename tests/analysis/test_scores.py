@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pl = pytest.importorskip("polars", reason="the extra analysis is not installed")
 
-from sotopia_analysis import describe, read_scores, scores_of  # noqa: E402
+from sotopia_analysis import describe, read_scores, reading, scores_of  # noqa: E402
 from sotopia_core.database.files import read_records  # noqa: E402
 from sotopia_core.database.locate import storage_from_url  # noqa: E402
 from sotopia_core.episodes import Provenance, Rescoring, reward_entries  # noqa: E402
@@ -174,6 +176,33 @@ def test_intervals_are_by_scenario_and_within_one_by_episode():
     assert (tact.estimate.clusters, tact.clustered_by) == (3, "scenario")
     (tact, *_) = describe(scores_of(episodes), ["scenario"]).rows
     assert (tact.estimate.clusters, tact.clustered_by) == (4, "episode")
+
+
+def test_within_a_scenario_rows_of_one_episode_are_a_cluster_wherever_they_stand():
+    episodes = [played(f"E{n}", ("a", "a"), [(n, n), (n % 3, n % 2)]) for n in range(6)]
+    scores = scores_of(episodes)
+    mixed = replace(scores, frame=scores.frame.sort("seat", "episode", descending=[False, True]))
+    (tact, *_), (as_well, *_) = (describe(one, ["scenario"]).rows for one in (scores, mixed))
+    assert tact.estimate.clusters == as_well.estimate.clusters == 6
+    assert as_well.estimate.low == pytest.approx(tact.estimate.low)
+
+
+def test_the_table_is_the_same_of_whatever_parts_it_is_made(monkeypatch):
+    def table():
+        return scores_of(
+            [
+                *(played(f"E{n}", ("a", "b"), [(1, n), "busy"], scenario=f"S{n}", trial=n) for n in range(300)),
+                logged("F", ("j", "a", "b"), ((3.0, {"wit": 3.0}), None), status="unscored", environment="S7"),
+                played("G", ("c", "a", "b"), None, status="failed", cause="timeout", tag="late"),
+            ]
+        ).frame
+
+    whole = table()
+    monkeypatch.setattr(reading, "ROWS", 7)
+    parts = table()
+    assert (whole.n_chunks(), parts.n_chunks()) == (1, 87)
+    assert whole.equals(parts)
+    assert whole.schema == parts.schema
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,6 @@ def effect_size(one: Numbers, other: Numbers) -> float | None:
 
 
 def _reasons(missing: pl.DataFrame) -> dict[str, int]:
-    told = pl.concat([missing["reason"].drop_nulls(), missing["reason_b"].drop_nulls()])
+    told = pl.concat([missing["reason"].drop_nulls(), missing["reason_b"].drop_nulls()]).cast(pl.String)
     counted = told.value_counts().sort("count", "reason", descending=[True, False])
     return {str(reason): int(count) for reason, count in counted.iter_rows()}

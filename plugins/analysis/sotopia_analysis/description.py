@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sotopia_analysis.intervals import FEW, Estimate, clustered_mean
-from sotopia_analysis.scores import FACTORS, Scores, column_of
+from sotopia_analysis.intervals import FEW, Estimate, Numbers, clustered_mean
+from sotopia_analysis.scores import FACTORS, NO_MODEL, Scores, column_of
 from sotopia_core.errors import InputError, nearest
+
+Groups = list[tuple[dict[str, str], NDArray[np.uint32]]]
+"""What groups are called by the factors, and their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +66,30 @@ def describe(
     scores.require_scores()
     scores.require_one_scale(mix_dimensions=mix_dimensions, mix_judges=mix_judges or "judge" in factors)
     clustered_by = "episode" if "scenario" in factors else "scenario"
-    cluster = "episode" if clustered_by == "episode" else "environment"
-    clusters = scores.frame[cluster].to_physical().to_numpy().astype(np.int64)
-    values = {name: scores.frame[column_of(name)].to_numpy() for name in names}  # NaN where null
-    asked = {name: scores.frame.select(scores.asked(name).alias("asked")).to_series() for name in names}
-    masks = {name: _mask(one, scores.frame.height) for name, one in asked.items()}
-    rows: list[Description] = []
-    for key, places in _groups(scores.frame, factors):
-        group = dict(zip(factors, map(str, key), strict=True))
-        for name in names:
-            meant = places[masks[name][places]]
-            if not len(meant):
-                continue
-            given = values[name][meant]
-            there = ~np.isnan(given)
-            estimate = clustered_mean(given[there], clusters[meant][there], level)
-            missing = meant[~there]
-            reasons = _reasons(scores.frame["reason"].gather(missing)) if len(missing) else {}
-            rows.append(Description(group, name, estimate, len(missing), reasons, clustered_by))
-    return Descriptions(factors, tuple(rows), tuple(notes_on(scores, [row.estimate for row in rows])), level)
+    clusters = _clusters(scores.frame, clustered_by)
+    groups = _groups(scores.frame, factors)
+    found = [_describe(scores, name, groups, clusters, clustered_by, level) for name in names]
+    rows = tuple(one for group in zip(*found, strict=True) for one in group if one is not None)
+    return Descriptions(factors, rows, tuple(notes_on(scores, [row.estimate for row in rows])), level)
+
+
+def _describe(
+    scores: Scores, name: str, groups: Groups, clusters: NDArray[np.unsignedinteger], clustered_by: str, level: float
+) -> list[Description | None]:
+    """Describe one dimension in each group; None where it was not asked for."""
+    values = _values(scores.frame[column_of(name)])
+    asked = scores.frame.select(scores.asked(name).alias("asked")).to_series().to_numpy()
+    everywhere = bool(asked.all())  # one value for all, perhaps
+    found: list[Description | None] = []
+    for group, places in groups:
+        meant = places if everywhere else places[asked[places]]
+        there = ~np.isnan(values[meant])
+        scored, missing = meant[there], meant[~there]
+        estimate = clustered_mean(values[scored], clusters[scored].astype(np.int64), level)
+        reasons = _reasons(scores.frame["reason"].gather(missing)) if len(missing) else {}
+        one = Description(group, name, estimate, len(missing), reasons, clustered_by)
+        found.append(one if len(meant) else None)
+    return found
 
 
 def check_factors(by: Sequence[str]) -> tuple[str, ...]:
@@ -91,22 +102,44 @@ def check_factors(by: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("model", *by)))
 
 
-def _mask(asked: pl.Series, height: int) -> NDArray[np.bool_]:
-    """Return in which rows a dimension was asked for; an expression that holds everywhere gives one value for all."""
-    return np.broadcast_to(asked.to_numpy(), (height,))
+def _values(column: pl.Series) -> Numbers:
+    """Return scores with NaN for null; part by part, since the whole would be put together first and then copied."""
+    values = np.empty(len(column))
+    at = 0
+    for part in column.get_chunks():
+        values[at : at + len(part)] = part.to_numpy()
+        at += len(part)
+    return values
 
 
-def _groups(frame: pl.DataFrame, factors: Sequence[str]) -> list[tuple[tuple[object, ...], NDArray[np.int64]]]:
-    """Return the rows of each group, by the texts that name it."""
-    keys = frame.select(pl.col(name).cast(pl.String) for name in factors).with_row_index("row")
-    parts = keys.group_by(factors).agg("row")
-    names = parts.drop("row").rows()
-    found = [(name, rows.to_numpy().astype(np.int64)) for name, rows in zip(names, parts["row"], strict=True)]
-    return sorted(found, key=lambda part: tuple(map(str, part[0])))
+def _clusters(frame: pl.DataFrame, clustered_by: str) -> NDArray[np.unsignedinteger]:
+    """Number the cluster of each row, in the order in which they were met."""
+    if clustered_by == "scenario":
+        return frame["environment"].to_physical().to_numpy()
+    if frame["episode"].is_sorted():  # as a store gives them, which needs no search for those that are alike
+        return frame["episode"].rle_id().to_numpy()
+    rows = frame.select("episode").with_row_index("row")
+    return rows.select(pl.col("row").first().over("episode")).to_series().to_numpy()
+
+
+def _groups(frame: pl.DataFrame, factors: Sequence[str]) -> Groups:
+    """Return the rows of each group, sorted by the texts that name it; polars takes many times what they come to."""
+    keys = frame.select(factors)
+    sizes = Counter(keys.iter_rows())
+    ends = dict(zip(sizes, accumulate(sizes.values()), strict=True))
+    begin = {key: end - sizes[key] for key, end in ends.items()}
+    after = dict(begin)
+    rows = array("I", bytes(4 * frame.height))
+    for row, key in enumerate(keys.iter_rows()):
+        rows[after[key]] = row
+        after[key] += 1
+    places = np.asarray(rows, dtype=np.uint32)
+    named = {tuple(map(str, key)): places[begin[key] : end] for key, end in ends.items()}
+    return [(dict(zip(factors, key, strict=True)), named[key]) for key in sorted(named)]
 
 
 def _reasons(reasons: pl.Series) -> dict[str, int]:
-    counted = reasons.value_counts().sort("count", "reason", descending=[True, False])
+    counted = reasons.cast(pl.String).value_counts().sort("count", "reason", descending=[True, False])
     return {str(reason): int(count) for reason, count in counted.iter_rows()}
 
 
@@ -126,6 +159,6 @@ def notes_on(scores: Scores, estimates: Sequence[Estimate]) -> Iterator[str]:
             f'{offline} of {scores.frame.height} seats were played or judged with "offline", a rule-based stand-in: '
             "those scores say nothing about any language model"
         )
-    unjudged = scores.frame.filter(pl.col("model").cast(pl.String) == "unknown").height
-    if unjudged:
-        yield f"{unjudged} seats are those of logs that do not say which model took them"
+    unnamed = scores.counts("model").get(NO_MODEL, 0)
+    if unnamed:
+        yield f"{unnamed} seats are those of logs that do not say which model took them"

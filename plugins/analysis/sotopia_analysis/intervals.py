@@ -67,12 +67,14 @@ def clustered_mean(values: Numbers, clusters: Codes, level: float = 0.95) -> Est
     if n == 0:
         return Estimate(None, None, None, None, None, 0, 0)
     mean = float(values.mean())
-    _, place = np.unique(clusters, return_inverse=True)
-    sizes = np.bincount(place).astype(np.float64)
+    place = _counted_from_0(clusters)
+    counts = np.bincount(place)
+    met = counts > 0
+    sizes = counts[met].astype(np.float64)
     groups = len(sizes)
     if groups < 2:
         return Estimate(mean, None, None, None, None, n, groups)
-    residuals = np.bincount(place, weights=values - mean)
+    residuals = np.bincount(place, weights=values - mean)[met]
     share = sizes / n
     error = math.sqrt(float(np.sum(residuals**2 / (1 - share)))) / n
     if error <= 1e-12 * max(1.0, abs(mean)):
@@ -80,6 +82,13 @@ def clustered_mean(values: Numbers, clusters: Codes, level: float = 0.95) -> Est
     freedom = satterthwaite(sizes)
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     return Estimate(mean, mean - reach, mean + reach, error, freedom, n, groups)
+
+
+def _counted_from_0(clusters: Codes) -> Codes:
+    """Number clusters by numbers no larger than there are values, in the same order; most are so already."""
+    if clusters.min() >= 0 and clusters.max() <= len(clusters):
+        return clusters
+    return np.unique(clusters, return_inverse=True)[1].astype(np.int64)
 
 
 def clustered_share(values: Numbers, clusters: Codes, level: float = 0.95) -> Estimate:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from sotopia_analysis.scores import UNJUDGED, UNKNOWN, Scores, column_of
+from sotopia_analysis.scores import NO_MODEL, UNJUDGED, UNKNOWN, Scores, column_of
 from sotopia_core.digests import digest
 from sotopia_core.episodes import EpisodeLog, Rescoring, cast_of
 from sotopia_core.errors import InputError, NotFoundError, nearest
@@ -19,7 +19,6 @@ from sotopia_core.interfaces import Store
 from sotopia_core.profiles import EnvironmentProfile
 
 TEXTS: Final = (
-    "episode",
     "environment",
     "scenario",
     "relationship",
@@ -34,7 +33,9 @@ TEXTS: Final = (
     "digest",
     "reason",
 )
-NO_MODEL: Final = "unknown"
+ROWS: Final = 8192
+"""Rows that are kept as Python has them before they become a part of the table, which takes less."""
+
 GAME: Final = "outcome"
 """The digest that stands for a game's bare outcome, which is on no dimension set."""
 
@@ -61,7 +62,7 @@ def read_scores(
         reader.take(store.iterate(EpisodeLog, {**conditions, "tag": tag}))
     if not wanted:
         reader.take(store.iterate(EpisodeLog, conditions))
-    if not reader.seats:
+    if reader.empty:
         among = " that fulfils the conditions" if conditions else ""
         raise InputError(f"there is no episode{among} in the store; sotopia list episodes shows what there is")
     return reader.scores()
@@ -74,7 +75,7 @@ def scores_of(episodes: Iterable[EpisodeLog], *, apart: bool = False, store: Sto
     """
     reader = _Reader(store, apart=apart)
     reader.take(episodes)
-    if not reader.seats:
+    if reader.empty:
         raise InputError("there is no episode to analyse")
     return reader.scores()
 
@@ -87,23 +88,32 @@ def _no_tag(store: Store, tag: str, conditions: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Column:
-    """Texts that repeat: each once, and its number in every row."""
+    """Texts that repeat, or None: each once, and its number in every row."""
 
-    numbers: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str | None, int] = field(default_factory=dict)
     rows: MutableSequence[int] = field(default_factory=lambda: array("I"))
 
-    def add(self, text: str) -> None:
+    def add(self, text: str | None) -> None:
         self.rows.append(self.numbers.setdefault(text, len(self.numbers)))
 
-    def series(self, name: str) -> pl.Series:
+    def taken(self, name: str) -> pl.Series:
+        """Give the numbers of the rows away, as small as they are."""
+        rows, self.rows = self.rows, array("I")
+        size = pl.UInt8 if len(self.numbers) <= 2**8 else pl.UInt16 if len(self.numbers) <= 2**16 else pl.UInt32
+        return pl.Series(name, np.asarray(rows, dtype=np.uint32)).cast(size)
+
+    def texts(self, name: str) -> pl.Series:
+        """Return the texts by number."""
         texts = list(self.numbers)
-        return pl.Series(name, texts, dtype=pl.Enum(texts)).gather(np.asarray(self.rows, dtype=np.uint32))
+        return pl.Series(name, texts, dtype=pl.Enum([text for text in texts if text is not None]))
 
 
 class _Reader:
     def __init__(self, store: Store | None, *, apart: bool) -> None:
         self._store = store
         self._apart = apart
+        self._parts: list[pl.DataFrame] = []
+        self._episodes = _Column()
         self._texts = {name: _Column() for name in TEXTS}
         self._seat = array("i")
         self._trial = array("q")
@@ -114,8 +124,8 @@ class _Reader:
         self._rescored = apart and store is not None and store.count(Rescoring) > 0
 
     @property
-    def seats(self) -> int:
-        return len(self._seat)
+    def empty(self) -> bool:
+        return not self._parts and not self._seat
 
     def take(self, episodes: Iterable[EpisodeLog]) -> None:
         for episode in episodes:
@@ -206,11 +216,10 @@ class _Reader:
             model = models[seat]
             partner = models[1 - seat] if len(models) == 2 else " + ".join([*models[:seat], *models[seat + 1 :]])
         if reward is None or reward.overall is None or None in reward.scores.values():
-            reason = _reason(episode, name, reward)
+            reason = _reason(episode, name, reward) or None
         else:
-            reason = UNKNOWN
+            reason = None
         texts = (
-            episode.pk,
             episode.environment,
             scenario,
             relationship,
@@ -225,16 +234,19 @@ class _Reader:
             key,
             reason,
         )
+        self._episodes.add(episode.pk)
         for column, text in zip(self._texts.values(), texts, strict=True):
             column.add(text)
         self._seat.append(seat)
         self._trial.append(-1 if episode.trial is None else episode.trial)
         self._offline.append(episode.provenance is not None and episode.provenance.offline)
         self._add_values(reward)
+        if len(self._seat) == ROWS:
+            self._keep()
 
     def _add_values(self, reward: Reward | None) -> None:
         scores: dict[str, float | None] = {} if reward is None else reward.scores
-        before = self.seats - 1
+        before = len(self._seat) - 1
         for name in scores:
             if name not in self._values:
                 self._values[name] = array("d", [np.nan]) * before
@@ -259,25 +271,39 @@ class _Reader:
             found = None
         return (pk, "unknown") if found is None else (found.label, found.relationship.name)
 
-    def scores(self) -> Scores:
-        """Make the table, and forget what it was made of as far as the table has it."""
+    def _keep(self) -> None:
+        """Make a part of the table of the rows at hand, with numbers for texts that later rows may add to."""
+        episodes, self._episodes = self._episodes, _Column()
         trial = pl.Series("trial", np.asarray(self._trial, dtype=np.int64))
-        columns = [self._texts.pop(name).series(name) for name in TEXTS]
+        columns = [pl.Series("episode", list(episodes.numbers), dtype=pl.String).gather(episodes.taken("episode"))]
+        columns += [column.taken(name) for name, column in self._texts.items()]
         columns += [
             pl.Series("seat", np.asarray(self._seat, dtype=np.int32)),
             pl.select(pl.when(trial >= 0).then(trial).alias("trial")).to_series(),
             pl.Series("offline", np.asarray(self._offline, dtype=np.int8) != 0),
         ]
-        known = dict.fromkeys(name for _, names in self._sets.values() for name in names)
         columns += [
-            pl.Series(column_of(name), np.asarray(self._values.pop(name, array("d", [np.nan]) * self.seats))).fill_nan(
-                None
-            )
-            for name in (*known, OVERALL)
+            pl.Series(column_of(name), np.asarray(values)).fill_nan(None) for name, values in self._values.items()
         ]
-        frame = pl.DataFrame(columns)
-        reason = pl.col("reason").cast(pl.String)
-        return Scores(frame.with_columns(pl.when(reason != UNKNOWN).then(reason)), self._sets)
+        self._parts.append(pl.DataFrame(columns))
+        self._seat, self._trial, self._offline = array("i"), array("q"), array("b")
+        self._values = {name: array("d") for name in self._values}
+
+    def scores(self) -> Scores:
+        """Make the table of its parts, which stay where they are."""
+        if self._seat:
+            self._keep()
+        texts = [column.texts(name) for name, column in self._texts.items()]
+        known = dict.fromkeys(name for _, names in self._sets.values() for name in names)
+        for at, part in enumerate(self._parts):
+            columns = [part["episode"], *(one.gather(part[one.name]) for one in texts)]
+            columns += [part[name] for name in ("seat", "trial", "offline")]
+            columns += [
+                part[name] if name in part.columns else pl.Series(name, [None] * part.height, dtype=pl.Float64)
+                for name in map(column_of, (*known, OVERALL))
+            ]
+            self._parts[at] = pl.DataFrame(columns)
+        return Scores(pl.concat(self._parts, rechunk=False), self._sets)
 
 
 def _judge(evaluation: Evaluation) -> str:

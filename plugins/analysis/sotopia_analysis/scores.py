@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,9 @@ FACTORS: Final = ("model", "seat", "partner", "scenario", "relationship", "tag",
 
 UNKNOWN: Final = ""
 """Stands for a judge or a dimension set that no score was given by, such as those of an episode that failed."""
+
+NO_MODEL: Final = "unknown"
+"""Stands for the models of a log that does not say which took the seats."""
 
 
 def column_of(dimension: str) -> str:
@@ -37,6 +41,9 @@ class Scores:
     - one column a dimension, such as ``score:goal``, and ``score:overall_score``: null where a score is missing, never
       0 or NaN in its place.
 
+    Texts that repeat are Enums, and the rows lie in parts as they were read: putting those together, as polars does
+    where it sorts, joins or groups the whole frame, takes the frame's memory once more.
+
     ``sets`` maps the digest of each dimension set to its name and its dimensions. A null in a dimension that a row's
     set does not have is no missing score: nobody was asked for it.
     """
@@ -53,22 +60,21 @@ class Scores:
     @property
     def models(self) -> tuple[str, ...]:
         """The models, sorted."""
-        return self._distinct("model")
+        return tuple(self.counts("model"))
 
     @property
     def judges(self) -> tuple[str, ...]:
         """The judges that gave any score, sorted."""
-        return tuple(judge for judge in self._distinct("judge") if judge != UNKNOWN)
+        return tuple(judge for judge in self.counts("judge") if judge != UNKNOWN)
 
-    def _distinct(self, column: str) -> tuple[str, ...]:
-        return tuple(sorted(self.frame[column].unique().cast(pl.String).to_list()))
+    def counts(self, column: str) -> dict[str, int]:
+        """Count the rows that hold each text of a column that repeats few, sorted by text."""
+        return dict(sorted(Counter(self.frame[column].drop_nulls()).items()))
 
     def asked(self, dimension: str) -> pl.Expr:
         """Say in which rows a dimension was asked for, or would have been had anybody come to judge."""
-        if dimension == OVERALL:
-            return pl.lit(True)
-        without = [key for key, (_, dimensions) in self.sets.items() if dimension not in dimensions]
-        return ~pl.col("digest").cast(pl.String).is_in(without)
+        without = [key for key, (_, names) in self.sets.items() if dimension not in (*names, OVERALL)]
+        return ~pl.col("digest").is_in(without) if without else pl.lit(True)
 
     def of_models(self, *models: str) -> Scores:
         """Keep the rows of these models; ``InputError`` where one has none."""
@@ -76,16 +82,15 @@ class Scores:
             if model not in self.models:
                 there = f"; there are {', '.join(self.models)}"
                 raise InputError(f"no episode was played by {model!r}{nearest(model, self.models) or there}")
-        return replace(self, frame=self.frame.filter(pl.col("model").cast(pl.String).is_in(models)))
+        return replace(self, frame=self.frame.filter(pl.col("model").is_in(models)))
 
     def by_judge(self, judge: str) -> Scores:
         """Keep what one judge scored, and what failed before anybody could; ``InputError`` where that is nothing."""
         if judge not in self.judges:
             there = f"; there are {', '.join(self.judges)}" if self.judges else "; nothing is scored"
             raise InputError(f"no episode was judged by {judge!r}{nearest(judge, self.judges) or there}")
-        column = pl.col("judge").cast(pl.String)
-        failed = (column == UNKNOWN) & (pl.col("reason") != UNJUDGED)
-        return self._narrowed(self.frame.filter((column == judge) | failed))
+        failed = pl.col("judge").is_in([UNKNOWN]) & ~pl.col("reason").is_in([UNJUDGED])
+        return self._narrowed(self.frame.filter(pl.col("judge").is_in([judge]) | failed))
 
     def on_set(self, name: str) -> Scores:
         """Keep scores on one dimension set, by name or digest, and what failed before it was scored on any."""
@@ -96,7 +101,7 @@ class Scores:
                 f"; there are {', '.join(map(self.describe_set, self.sets))}" if self.sets else "; nothing is scored"
             )
             raise InputError(f"nothing is scored on the dimension set {name!r}{nearest(name, labels) or there}")
-        return self._narrowed(self.frame.filter(pl.col("digest").cast(pl.String).is_in([*chosen, UNKNOWN])))
+        return self._narrowed(self.frame.filter(pl.col("digest").is_in([*chosen, UNKNOWN])))
 
     def _narrowed(self, frame: pl.DataFrame) -> Scores:
         """Forget the dimension sets, and the columns, that no row is scored on any more."""
@@ -122,8 +127,8 @@ class Scores:
         """Raise ``InputError`` where no score is there at all, saying why none is."""
         if any(self.frame[column_of(name)].count() for name in self.dimensions):
             return
-        reasons = self.frame.drop_nulls("reason").group_by("reason").len().sort("len", descending=True)
-        why = [f"{count} x {reason}" for reason, count in reasons.head(3).iter_rows()]
+        reasons = sorted(self.counts("reason").items(), key=lambda counted: -counted[1])
+        why = [f"{count} x {reason}" for reason, count in reasons[:3]]
         seats = self.frame.height
         raise InputError(
             f"nothing is scored: {seats} seats, all without a score" + (f" ({'; '.join(why)})" if why else "")
@@ -150,8 +155,7 @@ class Scores:
             )
 
     def _scored_by(self, column: str) -> list[tuple[str, int]]:
-        counted = self.frame.group_by(pl.col(column).cast(pl.String)).len().filter(pl.col(column) != UNKNOWN)
-        return [(str(name), int(count)) for name, count in counted.sort(column).iter_rows()]
+        return [(name, count) for name, count in self.counts(column).items() if name != UNKNOWN]
 
 
 UNJUDGED: Final = "nobody was asked to judge"
