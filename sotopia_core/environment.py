@@ -197,8 +197,10 @@ class ParallelSotopiaEnv:
         }
         return self.observations
 
-    async def astep(self, actions: Mapping[str, AgentAction]) -> Step:
+    async def astep(self, actions: Mapping[str, AgentAction], *, score: bool = True) -> Step:
         """Take a turn: all agents in turn act at once, then the response evaluators look.
+
+        If it is the last one, the terminal evaluators score the interaction, unless that is left to :meth:`score`.
 
         ``actions`` needs one for each agent in turn; the others may only do nothing. ``ActionError`` where an action
         is against the rules, ``EpisodeOverError`` after the end; in both cases nothing has changed. ``PluginError``
@@ -224,9 +226,16 @@ class ParallelSotopiaEnv:
             seen = events_for(happened, name)
             self._seen[name] += seen
             self._current[name] = self._observation(name, remaining, events=seen)
-        if self.done:
-            await self._score({})
+        if self.done and score:
+            await self.score()
         return self._step()
+
+    async def score(self) -> dict[str, Reward]:
+        """Score the interaction, which is over. Returns each agent's reward; ``ValueError`` where it goes on."""
+        if not self.done:
+            raise ValueError(f"the episode goes on at turn {self.turn}; it is scored when it is over")
+        await self._score({})
+        return self.outcome
 
     async def judge(self, turns: Sequence[Turn], comments: str = "", kept: Iterable[Evaluation] = ()) -> None:
         """Score an interaction that was played before: ``turns`` as they were kept, ``comments`` why it ended.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import cached_property
 from json.encoder import encode_basestring
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -20,33 +20,42 @@ Obtained = Literal["text", "schema", "repaired", "re-asked"]
 """How a reply's value was come by: no value asked for; parsed as it came; mended; or asked for again."""
 
 
-SHORT: Final = 8192
-"""Characters of a message that may be there twice, as its text and as JSON."""
+ROLES: Final = get_args(Role)
 
 
-class ChatMessage(Value):
-    """One message of a chat."""
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class ChatMessage:
+    """One message of a chat. ``ValueError`` where the ``role`` is not one of the three.
+
+    It is kept as the JSON that chat servers take, since an agent's messages are sent again with every later question;
+    the ``content`` is read out of it.
+    """
 
     role: Role
-    content: str
+    _json: bytes
+
+    def __init__(self, role: Role, content: str) -> None:
+        if role not in ROLES:
+            raise ValueError(f"{role!r} is no role of a message; expected one of {', '.join(ROLES)}")
+        try:
+            written = to_json(content)
+        except ValueError:  # half a surrogate pair, which is left to the server to refuse
+            written = encode_basestring(content).encode("utf-8", "surrogatepass")
+        object.__setattr__(self, "role", role)
+        object.__setattr__(self, "_json", b'{"role":"%b","content":%b}' % (role.encode(), written))
+
+    @property
+    def content(self) -> str:
+        """The text."""
+        text: str = json.loads(self._json.decode("utf-8", "surrogatepass"))["content"]
+        return text
 
     def as_json(self) -> bytes:
-        """Return the message as chat servers take it, in UTF-8; unless it is long, it is written only once.
+        """Return the message as chat servers take it, in UTF-8."""
+        return self._json
 
-        An agent's messages are sent again with every later question. The long ones, a judge's, are not.
-        """
-        return self._short_json if len(self.content) <= SHORT else self._json()
-
-    @cached_property
-    def _short_json(self) -> bytes:
-        return self._json()
-
-    def _json(self) -> bytes:
-        try:
-            content = to_json(self.content)
-        except ValueError:  # half a surrogate pair, which is left to the server to refuse
-            content = encode_basestring(self.content).encode("utf-8", "surrogatepass")
-        return b'{"role":"%b","content":%b}' % (self.role.encode(), content)
+    def __repr__(self) -> str:
+        return f"ChatMessage(role={self.role!r}, content={self.content!r})"
 
 
 class Usage(Value):

@@ -165,10 +165,9 @@ class _Playing:
         cause, failed_role = None, ""
         try:
             seating = self.stage.wiring.seating
-            agents = [seating.make(seat) for seat in range(len(self.env.names))]
             interaction = Interaction(
                 self.env,
-                agents,
+                [seating.make(seat) for seat in range(len(self.env.names))],
                 self._took_turn,
                 self.journal,
                 on_invalid_action=self.stage.wiring.config.run.on_invalid_action,

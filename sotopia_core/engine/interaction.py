@@ -37,6 +37,8 @@ logger = logging.getLogger("sotopia.engine")
 class Interaction:
     """One episode in play. ``turns`` holds what has happened so far, also after a failure.
 
+    The agents are let go when they have seen the end. What they remember is not held while judges are at work.
+
     What the ``journal`` says an agent did is not asked again: the agent is told, with ``replay``, that it did so.
     ``failed_role`` names the agent or evaluator that ended the episode early, if one did. With ``on_invalid_action =
     "none"`` an agent whose model gives no usable reply does nothing in that turn, whose record says why.
@@ -66,7 +68,10 @@ class Interaction:
         self._agents: Mapping[str, Agent] = dict(zip(env.names, agents, strict=True))
 
     async def play(self) -> None:
-        """Play to the end. Raises what ended it early: ``PluginError``, ``ModelError`` or ``ActionError``."""
+        """Play to the end, and have it scored.
+
+        Raises what ended it early: ``PluginError``, ``ModelError`` or ``ActionError``.
+        """
         over = True
         try:
             observations = self.env.reset()
@@ -87,10 +92,13 @@ class Interaction:
             raise
         finally:
             await self._close(over and self._journal.fault is None)
+            self._agents = {}
+            self._journal.forget_questions()
+        await self.env.score()
 
     async def _step(self, actions: Mapping[str, AgentAction]) -> Step:
         try:
-            return await self.env.astep(actions)
+            return await self.env.astep(actions, score=False)
         except ActionError as error:
             self.failed_role = error.agent
             raise

@@ -100,6 +100,10 @@ class EpisodeJournal(ReplyJournal):
         if self._on_keep is not None:
             self._on_keep(completion)
 
+    def forget_questions(self) -> None:
+        """Let go of the latest questions, which are kept to digest those that begin with them."""
+        self._digesters.clear()
+
     def was_asked(self, key: ReplyKey, request: ModelRequest[Any]) -> bool:
         """Whether the reply under a key answers this very question."""
         return self._questions.get(key) == self._digesters[key.role].digest(request)

@@ -414,3 +414,17 @@ async def test_all_may_leave_in_one_turn_and_everybody_is_scored_by_name():
     assert env.done
     assert env.transcript.remaining == ()
     assert step.rewards == {name: float(seat) for seat, name in enumerate(NAMES)}
+
+
+async def test_scoring_can_be_left_for_later():
+    env = environment(2, After(turns=1), Fixed(score=7))
+    env.reset()
+    with pytest.raises(ValueError, match="the episode goes on at turn 0"):
+        await env.score()
+    step = await env.astep({MIA: NOTHING}, score=False)
+    assert step.terminations == {MIA: True, LEO: True}
+    assert step.rewards == {MIA: None, LEO: None}
+    assert env.evaluations == ()
+    outcome = await env.score()
+    assert {name: reward.overall for name, reward in outcome.items()} == {MIA: 7.0, LEO: 7.0}
+    assert outcome == env.outcome

@@ -10,7 +10,7 @@ from sotopia_core.environment import ParallelSotopiaEnv
 from sotopia_core.errors import ActionError, ModelAccessError, ModelError, PluginError
 from sotopia_core.interfaces import Agent
 from sotopia_core.messages import AgentAction
-from tests.core.casts import LEAVE, NAMES, After, Everyone, InSeatOrder, Says, combo, speak
+from tests.core.casts import LEAVE, NAMES, After, Everyone, Fixed, InSeatOrder, Says, combo, speak
 
 MIA, LEO, ZOE, _ = NAMES
 
@@ -184,6 +184,23 @@ async def test_an_episode_that_ends_or_fails_is_over_and_its_agents_are_closed(e
     with suppress(ModelError, PluginError):
         await interaction(Noted(), other).play()
     assert partings == [f"{MIA} closed"]
+
+
+async def test_agents_have_seen_the_end_and_are_closed_before_anybody_judges():
+    class Judges(Fixed):
+        async def evaluate(self, transcript, context):
+            partings.append("judged")
+            return await super().evaluate(transcript, context)
+
+    class Watches(Noted):
+        async def observe(self, observation):
+            partings.append(f"{self.seat.name} saw turn {observation.turn}")
+
+    partings.clear()
+    env = ParallelSotopiaEnv(combo(2), evaluators=[After(turns=1), Judges(score=7)], ordering=InSeatOrder())
+    await Interaction(env, [Watches(), Says()]).play()
+    assert partings == [f"{MIA} saw turn 1", f"{MIA} closed", "judged"]
+    assert env.outcome[MIA].overall == 7.0
 
 
 async def test_an_episode_that_stops_with_its_run_is_adjourned():

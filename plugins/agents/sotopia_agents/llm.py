@@ -135,7 +135,7 @@ class LLMAgent(Agent):
         mind = self._mind
         mind.chat += (
             self._question(observation),
-            ChatMessage.trusted(role="assistant", content=action.model_dump_json()),
+            ChatMessage(role="assistant", content=action.model_dump_json()),
         )
         mind.unanswered.clear()
 
@@ -166,7 +166,7 @@ class LLMAgent(Agent):
             "present": None if everybody else present,
             "actions": None if _OPEN.issubset(observation.available_actions) else observation.available_actions,
         }
-        return ChatMessage.trusted(role="user", content=templates.own("turn").render(variables))
+        return ChatMessage(role="user", content=templates.own("turn").render(variables))
 
 
 @dataclass(frozen=True, slots=True)
