@@ -61,7 +61,7 @@ def test_damage_is_told_and_gives_exit_status_3(url: str, tmp_path: Path) -> Non
     with connection:
         connection.execute("UPDATE documents SET document = '{\"pk\": 1}' WHERE kind = 'RunRecord'")
         connection.execute("DELETE FROM documents WHERE kind = 'EpisodeLog'")
-        connection.execute("UPDATE entries SET value = 'x' WHERE field = 'first_name' AND value = 'Mia'")
+        connection.execute("UPDATE entries SET value = 'x' WHERE value = 'Mia'")
         connection.execute("UPDATE journal SET payload = '[' WHERE episode = 'f' AND attempt = 1")
     connection.close()
     done = ask("store", "check", "--store", url)

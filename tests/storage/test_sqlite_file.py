@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Store
-from sotopia_core.profiles import AgentProfile
+from sotopia_core.interfaces import Order, Store
+from sotopia_core.profiles import AgentProfile, EnvironmentProfile
 from sotopia_storage import sqlite_file
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.storage import entry, person, pks
@@ -42,7 +42,7 @@ def test_a_new_file_says_whose_it_is(tmp_path: Path) -> None:
     header = (tmp_path / "store.db").read_bytes()[:100]
     assert header[:16] == b"SQLite format 3\0"
     assert header[68:72] == b"Soto"
-    assert int.from_bytes(header[60:64], "big") == 1
+    assert int.from_bytes(header[60:64], "big") == 2
 
 
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
@@ -158,8 +158,77 @@ def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version = 7")
     connection.close()
     assert refusal(tmp_path / "store.db") == (
-        "it was written by a newer version (its layout is 7, this version knows 1); upgrade sotopia-core"
+        "it was written by a newer version (its layout is 7, this version knows 2); upgrade sotopia-core"
     )
+
+
+FIRST_LAYOUT = """
+DROP TABLE entries;
+DROP TABLE fields;
+CREATE TABLE entries (
+    kind TEXT NOT NULL, pk NOT NULL, field TEXT NOT NULL, item INTEGER NOT NULL, value,
+    PRIMARY KEY (kind, pk, field, item)) WITHOUT ROWID;
+CREATE INDEX found ON entries (kind, field, value, pk);
+INSERT INTO entries SELECT * FROM spelled;
+DROP TABLE spelled;
+PRAGMA user_version = 1;
+"""
+SPELLED = """
+CREATE TABLE spelled AS SELECT f.kind, e.pk, f.name AS field, e.item, e.value
+FROM entries AS e JOIN fields AS f ON f.id = e.field;
+"""
+
+
+def lay_out_as_at_first(path: Path) -> None:
+    """Give a store the first layout, in which an index entry spelled out its kind and field."""
+    connection = sqlite3.connect(path)
+    connection.executescript(SPELLED + FIRST_LAYOUT)
+    connection.close()
+
+
+def test_a_store_of_the_first_layout_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    people = [person(f"p{number}", tag=str(number % 3), moral_values=("a", "b"), age=number) for number in range(9)]
+    environment = EnvironmentProfile(pk="p1", codename="tag", scenario="1", agent_goals=("", ""))
+    with SQLite(path=path).open() as store:
+        store.put_many([*people, environment])
+        store.append_journal([entry()])
+    lay_out_as_at_first(path)
+    for _ in range(2):
+        with SQLite(path=path).open() as store:
+            assert store.describe()["layout"] == "2"
+            assert list(store.check([AgentProfile, EnvironmentProfile])) == []
+            assert store.find(AgentProfile) == people
+            assert store.pks(AgentProfile, {"tag": "1", "moral_values": "b"}) == ["p1", "p4", "p7"]
+            eldest_first = store.find(AgentProfile, {"tag": "2"}, order=Order("age", descending=True))
+            assert pks(eldest_first) == ["p8", "p5", "p2"]
+            assert store.find(EnvironmentProfile, {"codename": "tag"}) == [environment]
+            assert store.read_journal("e") == [entry()]
+    with SQLite(path=path).open() as store:
+        store.put(person("p1", tag="new"))
+        assert store.delete(AgentProfile, "p4")
+        assert store.pks(AgentProfile, {"tag": "1"}) == ["p7"]
+        assert store.pks(EnvironmentProfile, {"codename": "tag"}) == ["p1"]
+        assert list(store.check([AgentProfile, EnvironmentProfile])) == []
+
+
+def test_a_store_that_cannot_be_brought_up_to_date_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with SQLite(path=path).open() as store:
+        store.put_many(person(f"p{number}", tag=str(number)) for number in range(500))
+    lay_out_as_at_first(path)
+    program = """
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 4,) * 2)
+try:
+    SQLite(path=path).open()
+except SotopiaError as error:
+    say(error)
+"""
+    (line,) = run(program, path)
+    assert line.startswith(f"cannot open the store {str(path)!r}: the disk ")
+    with SQLite(path=path).open() as store:
+        assert store.pks(AgentProfile, {"tag": "7"}) == ["p7"]
+        assert list(store.check([AgentProfile])) == []
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -51,10 +51,11 @@ def searchable(kind: type[Record]) -> Mapping[str, bool]:
 def values_of(record: Record) -> dict[str, tuple[Scalar, ...]]:
     """Return by which values a record is found, for each searchable field; ``StorageError`` where one is too large."""
     found: dict[str, tuple[Scalar, ...]] = {}
+    held = record.__dict__
     field = ""
     try:
         for field in searchable(type(record)):
-            found[field] = field_values(getattr(record, field))
+            found[field] = field_values(held[field])
     except ValueError as error:
         raise StorageError(f"{record.kind()} {record.pk!r} cannot be stored: {field} is {error}") from None
     found["pk"] = (record.pk,)
@@ -63,6 +64,8 @@ def values_of(record: Record) -> dict[str, tuple[Scalar, ...]]:
 
 def field_values(value: object) -> tuple[Scalar, ...]:
     """Return by which values a record is found through a field that holds ``value``, each once."""
+    if value is None or (type(value) is str and len(value) <= LONGEST):  # most values are one of these
+        return (value,)
     if isinstance(value, _LISTS):
         return tuple(dict.fromkeys([comparable(item) for item in value if isinstance(item, _SCALARS)]))
     return (comparable(value),) if isinstance(value, _SCALARS) else ()
@@ -73,8 +76,8 @@ def comparable(value: object) -> Scalar:
 
     Raises ``ValueError`` for numbers that no store compares exactly: infinite ones, nan, and integers beyond 64 bits.
     """
-    if value is None or (type(value) is str and len(value) <= LONGEST):  # most values are one of these
-        return value
+    if value is None:
+        return None
     if isinstance(value, Enum):
         return comparable(value.value)
     if isinstance(value, str):

@@ -50,8 +50,8 @@ def check_file(using: Using, kinds: Iterable[type[Record]], name: str) -> Iterat
         counts = dict(connection.execute("SELECT kind, count(*) FROM documents GROUP BY kind ORDER BY kind").fetchall())
         shapes = dict(connection.execute("SELECT shape, fields FROM shapes").fetchall())
         (orphans,) = connection.execute(
-            "SELECT count(*) FROM entries AS e "
-            "WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.kind = e.kind AND d.pk = e.pk)"
+            "SELECT count(*) FROM entries AS e LEFT JOIN fields AS f ON f.id = e.field "
+            "WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.kind = f.kind AND d.pk = e.pk)"
         ).fetchone()
     yield from (Finding(f"the file is damaged: {text}") for text in problems)
     if orphans:
@@ -74,7 +74,9 @@ def _check_documents(
             ).fetchall()
             entries = {
                 (kind, pk): connection.execute(
-                    "SELECT field, item, value FROM entries WHERE kind = ? AND pk = ?", (kind, pk)
+                    "SELECT f.name, e.item, e.value FROM entries AS e CROSS JOIN fields AS f ON f.id = e.field "
+                    "WHERE f.kind = ? AND e.pk = ?",
+                    (kind, pk),
                 ).fetchall()
                 for _, kind, pk, _, _ in rows
             }

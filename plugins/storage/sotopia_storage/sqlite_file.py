@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,22 +14,29 @@ from sotopia_storage.file_systems import network_file_system, read_mounts
 APPLICATION_ID: Final = 0x536F746F
 """Marks the file as ours: "Soto" in ASCII, where ``file`` and other programs look for it."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of the tables below, and of the rule in ``fields.py`` by which ``entries`` are made."""
 
 # A column without a type keeps each value as it came: 1 and "1" stay different, None sorts before numbers and numbers
 # before text, which is compared by its UTF-8 bytes and so by code points. ``shape`` names the fields that a document
 # has entries for; a class that has grown a field since then is noticed by it. An ``id`` is never used twice, so those
-# of documents stored later are larger.
+# of documents stored later are larger. Entries name their kind and field by one number out of ``fields``: most of the
+# pages that a record's write touches are theirs, and in numbers they are fewer and sooner compared.
+ENTRIES: Final = (
+    "CREATE TABLE fields (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (kind, name))",
+    """CREATE TABLE entries (
+        pk NOT NULL, field INTEGER NOT NULL, item INTEGER NOT NULL, value,
+        PRIMARY KEY (pk, field, item)) WITHOUT ROWID""",
+)
+FOUND: Final = "CREATE INDEX found ON entries (field, value, pk)"
+
 TABLES: Final = (
     "CREATE TABLE shapes (shape TEXT PRIMARY KEY, kind TEXT NOT NULL, fields TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE documents (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, pk NOT NULL, shape TEXT NOT NULL,
         document TEXT NOT NULL, UNIQUE (kind, pk))""",
-    """CREATE TABLE entries (
-        kind TEXT NOT NULL, pk NOT NULL, field TEXT NOT NULL, item INTEGER NOT NULL, value,
-        PRIMARY KEY (kind, pk, field, item)) WITHOUT ROWID""",
-    "CREATE INDEX found ON entries (kind, field, value, pk)",
+    *ENTRIES,
+    FOUND,
     """CREATE TABLE journal (
         position INTEGER PRIMARY KEY, episode TEXT NOT NULL, turn INTEGER NOT NULL, seat TEXT NOT NULL,
         purpose TEXT NOT NULL, attempt INTEGER NOT NULL, payload TEXT NOT NULL,
@@ -41,16 +46,26 @@ TABLES: Final = (
     f"PRAGMA user_version = {VERSION}",
 )
 
+# In the first layout an entry spelled out its kind and field. It has the same values, so nothing is read anew.
+FROM_FIRST: Final = (
+    "DROP INDEX found",
+    "ALTER TABLE entries RENAME TO spelled",
+    *ENTRIES,
+    "INSERT INTO fields (kind, name) SELECT DISTINCT kind, field FROM spelled",
+    """INSERT INTO entries SELECT s.pk, f.id, s.item, s.value
+        FROM spelled AS s JOIN fields AS f ON f.kind = s.kind AND f.name = s.field ORDER BY s.pk, f.id, s.item""",
+    "DROP TABLE spelled",
+    FOUND,
+    f"PRAGMA user_version = {VERSION}",
+)
+
 SETTINGS: Final = (
     "PRAGMA synchronous = FULL",
     # Pages of the index are written again and again: fewer, larger checkpoints copy each of them once.
-    "PRAGMA wal_autocheckpoint = 2000",
+    "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -8192",
 )
-
-PAGE_SIZE: Final = 8192
-"""Bytes; SQLite's own 4096 cut an episode into more pages than a write can make up for."""
 
 _NEW: Final = (0, 0, 0)
 
@@ -150,6 +165,8 @@ def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
 def _recognise(connection: sqlite3.Connection) -> None:
     if _identity(connection) == _NEW:
         _make_tables(connection)
+    if _identity(connection)[:2] == (APPLICATION_ID, 1):
+        _bring_up_to_date(connection)
     application, version, _ = _identity(connection)
     if application != APPLICATION_ID:
         raise Unusable("it is a SQLite database of another program; it was left as it is")
@@ -164,7 +181,8 @@ def _recognise(connection: sqlite3.Connection) -> None:
 
 def _identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """Return application id, version and number of tables as they were at one moment."""
-    with transaction(connection, "BEGIN"):
+    with connection:
+        connection.execute("BEGIN")
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -172,12 +190,22 @@ def _identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-    with transaction(connection, "BEGIN IMMEDIATE"):
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         # Another process may have made them in the meantime.
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not tables:
             for statement in TABLES:
+                connection.execute(statement)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have done it in the meantime.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 1:
+            for statement in FROM_FIRST:
                 connection.execute(statement)
 
 
@@ -193,19 +221,6 @@ def _use_write_ahead_log(connection: sqlite3.Connection, busy_timeout: float) ->
             time.sleep(0.01)
         else:
             return
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    """Commit at the end, or take everything back when anything is raised."""
-    try:
-        connection.execute(begin)
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def explain(error: Exception, busy_timeout: float) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -20,8 +21,8 @@ from sotopia_storage.documents import read_payload, read_record, say_key, write_
 from sotopia_storage.fields import Scalar, check_page, wanted
 from sotopia_storage.leases import lease_times
 from sotopia_storage.sqlite_check import check_file, describe_file
-from sotopia_storage.sqlite_file import explain, open_file, transaction, unmake
-from sotopia_storage.staging import Row, Staging, row_of, shape_of
+from sotopia_storage.sqlite_file import explain, open_file, unmake
+from sotopia_storage.staging import Row, Shape, Staging, row_of, shape_of
 
 R = TypeVar("R", bound=Record)
 
@@ -30,6 +31,12 @@ PAGE: Final = 64
 
 REINDEXED: Final = 200
 """Documents that are indexed anew in one transaction."""
+
+TOGETHER: Final = 32
+"""Index entries that one statement inserts at most: many statements of one entry each take longer."""
+
+COLUMNS: Final = 4
+"""Values of an index entry."""
 
 PROBED: Final = 1000
 """How far matches are counted to find the condition with the fewest."""
@@ -67,6 +74,7 @@ class SQLiteStore(Store):
         self._connection: sqlite3.Connection | None
         self._connection, self._made = open_file(path, name, busy_timeout)
         self._file = self._identify()
+        self._numbers: dict[str, Mapping[str, int]] = {}
 
     def _identify(self) -> tuple[int, int] | None:
         try:
@@ -87,7 +95,8 @@ class SQLiteStore(Store):
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._using() as connection, transaction(connection, "BEGIN IMMEDIATE"):
+        with self._using() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
             # SQLite would go on writing to a file that nobody can open any more.
             if self._file is None or self._identify() != self._file:
                 raise StorageError(f"the store {self._name!r} was removed or replaced while it was open; open it again")
@@ -110,10 +119,17 @@ class SQLiteStore(Store):
             for one in written:
                 staging.add(one)
             with self._writing() as connection:
-                connection.executemany("INSERT OR IGNORE INTO shapes VALUES (?, ?, ?)", staging.shapes)
+                numbers = self._enter_shapes(connection, staging.shapes)
                 for batch in staging.batches():
-                    _write_rows(connection, batch)
+                    _write_rows(connection, batch, numbers)
+            self._numbers = numbers
             return staging.count
+
+    def _enter_shapes(self, connection: sqlite3.Connection, shapes: Collection[Shape]) -> dict[str, Mapping[str, int]]:
+        """Return the numbers of the fields by shape. They hold for good, once what asked for them is committed."""
+        connection.executemany("INSERT OR IGNORE INTO shapes VALUES (?, ?, ?)", shapes)
+        new = {shape.digest: _number_fields(connection, shape) for shape in shapes if shape.digest not in self._numbers}
+        return {**self._numbers, **new}
 
     def get(self, kind: type[R], pk: str) -> R:
         """Return the record; ``NotFoundError`` if there is none."""
@@ -130,7 +146,7 @@ class SQLiteStore(Store):
         key = (kind.kind(), pk)
         with self._writing() as connection:
             deleted = connection.execute("DELETE FROM documents WHERE kind = ? AND pk = ?", key).rowcount
-            connection.execute("DELETE FROM entries WHERE kind = ? AND pk = ?", key)
+            connection.execute(_DELETE_ENTRIES, key)
             if kind.kind() == EpisodeLog.kind():
                 connection.execute("DELETE FROM journal WHERE episode = ?", (pk,))
         return deleted > 0
@@ -224,10 +240,10 @@ class SQLiteStore(Store):
             if not old:
                 connection.execute("DELETE FROM shapes WHERE shape = ?", (shape,))
                 return False
-            connection.execute("INSERT OR IGNORE INTO shapes VALUES (?, ?, ?)", shape_of(kind))
+            numbers = self._enter_shapes(connection, [shape_of(kind)])
             # The documents stay as they are, so that whoever stored them can still read them.
             rows = [(row_of(Written(read_record(kind, pk, document, self._name))), document) for pk, document in old]
-            _write_rows(connection, [replace(row, document=document) for row, document in rows])
+            _write_rows(connection, [replace(row, document=document) for row, document in rows], numbers)
             return True
 
     def append_journal(self, entries: Sequence[JournalEntry]) -> None:
@@ -327,18 +343,40 @@ class SQLiteStore(Store):
         self.close()
 
 
-def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+# The plus keeps SQLite from asking for each of the fields: most often there is no entry of that pk at all.
+_DELETE_ENTRIES: Final = "DELETE FROM entries WHERE +field IN (SELECT id FROM fields WHERE kind = ?) AND pk = ?"
+
+_NUMBER: Final = "(SELECT id FROM fields WHERE kind = ? AND name = ?)"
+
+
+def _number_fields(connection: sqlite3.Connection, shape: Shape) -> Mapping[str, int]:
+    names = [(shape.kind, name) for name in json.loads(shape.fields)]
+    connection.executemany("INSERT OR IGNORE INTO fields (kind, name) VALUES (?, ?)", names)
+    return dict(connection.execute("SELECT name, id FROM fields WHERE kind = ?", (shape.kind,)).fetchall())
+
+
+def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row], numbers: Mapping[str, Mapping[str, int]]) -> None:
     last = {(row.kind, row.pk): row for row in rows}
     connection.executemany(
         "INSERT INTO documents (document, kind, pk, shape) VALUES (CAST(? AS TEXT), ?, ?, ?) "
         "ON CONFLICT (kind, pk) DO UPDATE SET shape = excluded.shape, document = excluded.document",
         ((row.document, row.kind, row.pk, row.shape) for row in last.values()),
     )
-    connection.executemany("DELETE FROM entries WHERE kind = ? AND pk = ?", last)
-    connection.executemany(
-        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
-        ((row.kind, row.pk, *entry) for row in last.values() for entry in row.entries),
-    )
+    connection.executemany(_DELETE_ENTRIES, last)
+    entries: list[Scalar] = []
+    for row in last.values():
+        numbered = numbers[row.shape]
+        for field, item, value in row.entries:
+            entries += (row.pk, numbered[field], item, value)
+    for start in range(0, len(entries), TOGETHER * COLUMNS):
+        some = entries[start : start + TOGETHER * COLUMNS]
+        connection.execute(_insert_entries(len(some) // COLUMNS), some)
+
+
+@cache
+def _insert_entries(count: int) -> str:
+    # Without OR ROLLBACK, SQLite would copy every page first, so as to take back this one statement.
+    return "INSERT OR ROLLBACK INTO entries VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)  # noqa: S608
 
 
 def _query(
@@ -349,8 +387,8 @@ def _query(
     conditions: list[str] = []
     parameters: list[Scalar] = []
 
-    def join(table: str, alias: str, more: str = "", *values: Scalar) -> None:
-        conditions.append(f"{alias}.kind = ?{more}")
+    def join(table: str, alias: str, condition: str, *values: Scalar) -> None:
+        conditions.append(f"{alias}.{condition}")
         parameters.extend((kind, *values))
         if tables:
             conditions.append(f"{alias}.pk = {first}.pk")
@@ -359,10 +397,10 @@ def _query(
     fields = [field for field in looked_for if field != "pk"]
     first = "w0" if fields else "o" if order_field else "d"
     for number, field in enumerate(_fewest_first(connection, kind, looked_for, fields)):
-        join("entries", f"w{number}", f" AND w{number}.field = ? AND w{number}.value IS ?", field, looked_for[field])
+        join("entries", f"w{number}", f"field = {_NUMBER} AND w{number}.value IS ?", field, looked_for[field])
     if order_field:
-        join("entries", "o", " AND o.field = ?", order_field)
-    join("documents", "d")
+        join("entries", "o", f"field = {_NUMBER}", order_field)
+    join("documents", "d", "kind = ?")
     if "pk" in looked_for:
         conditions.append(f"{first}.pk IS ?")
         parameters.append(looked_for["pk"])
@@ -375,7 +413,7 @@ def _fewest_first(
     def matches(field: str) -> int:
         count: int
         (count,) = connection.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM entries WHERE kind = ? AND field = ? AND value IS ? LIMIT ?)",
+            f"SELECT count(*) FROM (SELECT 1 FROM entries WHERE field = {_NUMBER} AND value IS ? LIMIT ?)",  # noqa: S608
             (kind, field, looked_for[field], PROBED),
         ).fetchone()
         return count
