@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import random
 import time
 import types
 from collections.abc import Callable
@@ -150,6 +151,15 @@ class Hoarder(Agent):
     async def aact(self, observation):
         self.words.append("hello")
         return speak("hello")
+
+
+class Whimsical(Agent):
+    """It says that it can be recalled, and acts on a whim."""
+
+    recallable = True
+
+    async def aact(self, observation):
+        return speak(str(random.random()))
 
 
 class Forgetful(Agent):

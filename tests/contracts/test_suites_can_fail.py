@@ -49,6 +49,7 @@ from tests.contracts.broken import (
     Undocumented,
     Unequal,
     Unwritable,
+    Whimsical,
     ZeroForFailure,
     agent,
     changing,
@@ -132,6 +133,12 @@ BROKEN: list[tuple[type, str, str, Any]] = [
         "test_the_same_seed_repeats_the_same_actions",
         "it acts otherwise the second time",
         agent(lambda *_: speak(str(random.random()))),
+    ),
+    (
+        AgentContract,
+        "test_if_it_is_recallable_the_same_replies_lead_to_the_same_actions",
+        "it says that it is recallable, and acts otherwise upon the same replies",
+        Whimsical(),
     ),
     (AgentContract, "test_episodes_share_nothing", "it acts otherwise beside other episodes", shared_count()),
     (

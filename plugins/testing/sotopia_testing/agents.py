@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from sotopia_core.asking import ReplyJournal
 from sotopia_core.engine.interaction import Interaction
 from sotopia_core.episodes import Turn
 from sotopia_core.interfaces import Agent, Component, model_refs
 from sotopia_core.messages import AgentAction, Event
 from sotopia_core.models import ModelRequest
 from sotopia_core.profiles import Combo
-from sotopia_testing.casts import Silent, cast, environment, marks, seated, with_options
+from sotopia_testing.casts import Kept, Silent, cast, environment, marks, seated, with_options
 from sotopia_testing.components import ComponentContract, stopped, with_longest_pause
 
 
@@ -128,6 +129,13 @@ class AgentContract(ComponentContract):
             resumed = asyncio.run(self._resumed(agent, self.cast(episode=6), turns[:cut], turns[cut]))
             assert resumed == turns[cut].actions, f"replayed up to turn {cut - 1}, it acts otherwise at turn {cut}"
 
+    def test_if_it_is_recallable_the_same_replies_lead_to_the_same_actions(self, agent: Agent) -> None:
+        if not type(agent).recallable:
+            return
+        journal = Kept()
+        one, other = (asyncio.run(self._played(agent, self.cast(episode=9), journal=journal)) for _ in range(2))
+        assert actions(one) == actions(other), "it says that it is recallable, and acts otherwise upon the same replies"
+
     def test_it_lets_others_go_on(self, agent: Agent) -> None:
         async def watched() -> float:
             return (await with_longest_pause(lambda: self._played(agent, self.cast())))[1]
@@ -164,8 +172,9 @@ class AgentContract(ComponentContract):
         *,
         seed: int = 0,
         heard: Callable[[str, ModelRequest[Any]], None] | None = None,
+        journal: ReplyJournal | None = None,
     ) -> Sequence[Turn]:
-        env = environment(combo, self.turns, self.find_model, seed=seed, heard=heard)
+        env = environment(combo, self.turns, self.find_model, seed=seed, heard=heard, journal=journal)
         interaction = Interaction(env, [with_options(agent) for _ in env.names])
         await interaction.play()
         return interaction.turns

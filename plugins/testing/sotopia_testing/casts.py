@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar, Final, TypeVar
 
+from sotopia_core.asking import ReplyJournal, ReplyKey
 from sotopia_core.digests import digest
 from sotopia_core.environment import ParallelSotopiaEnv
 from sotopia_core.errors import ModelError
@@ -208,6 +209,7 @@ def environment(
     ordering: Ordering | None = None,
     seed: int = 0,
     heard: Callable[[str, ModelRequest[Any]], None] | None = None,
+    journal: ReplyJournal | None = None,
 ) -> ParallelSotopiaEnv:
     """Return an environment that lasts so many turns; ``heard`` is told who asked a model for what."""
     return ParallelSotopiaEnv(
@@ -217,7 +219,23 @@ def environment(
         seed=seed,
         find_model=find_model,
         on_call=None if heard is None else lambda role, request, _: heard(role, request),
+        journal=journal,
     )
+
+
+class Kept(ReplyJournal):
+    """A journal in memory: what was answered once is answered again."""
+
+    def __init__(self) -> None:
+        self._completions: dict[ReplyKey, Completion] = {}
+
+    def recall(self, key: ReplyKey, request: ModelRequest[Any]) -> Completion | None:
+        """Return what was kept under the key."""
+        return self._completions.get(key)
+
+    async def keep(self, key: ReplyKey, request: ModelRequest[Any], completion: Completion) -> None:
+        """Keep a completion."""
+        self._completions[key] = completion
 
 
 def with_options(component: C, **changes: object) -> C:
