@@ -62,6 +62,23 @@ async def _with_aiohttp(episodes: Sequence[Episode], count: int, concurrency: in
         return await _all(episodes, count, concurrency, post)
 
 
+def post_json_with_aiohttp(episodes: Sequence[Episode], count: int, concurrency: int, url: str) -> BareCost:
+    """Post the same bodies as aiohttp's documentation has it: written by it from dicts, its answers read by it."""
+    return asyncio.run(_json_with_aiohttp(episodes, count, concurrency, url))
+
+
+async def _json_with_aiohttp(episodes: Sequence[Episode], count: int, concurrency: int, url: str) -> BareCost:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+
+        async def post(body: dict[str, Any]) -> None:
+            async with session.post(f"{url}/chat/completions", json=body) as response:
+                answer = await response.json()
+                assert answer["choices"][0]["message"]["content"]
+
+        return await _all([[json.loads(body) for body in one] for one in episodes], count, concurrency, post)
+
+
 def call_litellm(episodes: Sequence[Episode], count: int, concurrency: int, url: str) -> BareCost:
     """Make the same calls through litellm."""
     return asyncio.run(_with_litellm(episodes, count, concurrency, url))

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median
 from typing import Final
 
-from benchmarks.bare_clients import BareCost, Episode, call_litellm, post_with_aiohttp, recorded
+from benchmarks.bare_clients import (
+    BareCost,
+    Episode,
+    call_litellm,
+    post_json_with_aiohttp,
+    post_with_aiohttp,
+    recorded,
+)
 from benchmarks.episodes import cost_of
 from benchmarks.measure import Table, in_fresh_process, interleaved, median_ratio
 from benchmarks.playing import SERVED, Plan
@@ -17,11 +25,17 @@ TURNS: Final = 20
 CONCURRENCY: Final = 20
 
 Client = Callable[[Sequence[Episode], int, int, str], BareCost]
-CLIENTS: Final[Mapping[str, tuple[Client, int, str]]] = {
-    "OpenAICompatible": (post_with_aiohttp, 100, "<= 2.5"),
-    "LiteLLM": (call_litellm, 20, "<= 1.15"),
+CLIENTS: Final[Mapping[str, Mapping[str, tuple[Client, str]]]] = {
+    "OpenAICompatible": {
+        "aiohttp, json=": (post_json_with_aiohttp, "<= 2.5"),
+        "aiohttp, bytes": (post_with_aiohttp, ""),
+    },
+    "LiteLLM": {"litellm": (call_litellm, "<= 1.15")},
 }
-"""For each provider the bare client beside it, how many episodes are played in a round, and the target."""
+"""For each provider the bare clients beside it, with the target."""
+
+EPISODES: Final = {"OpenAICompatible": 100, "LiteLLM": 20}
+"""How many episodes are played in a round."""
 
 
 def measure(quick: bool) -> list[Table]:
@@ -29,18 +43,20 @@ def measure(quick: bool) -> list[Table]:
     rounds = 2 if quick else 5
     method = (
         f"Episodes of {TURNS} turns and a judge, {CONCURRENCY} in play, journal and records in SQLite; a server in a\n"
-        "process of its own that answers at once. The bare client (aiohttp; litellm.acompletion) posts the bodies\n"
-        "that the server got from such episodes and reads the JSON of the answers. CPU of the process, all its\n"
+        "process of its own that answers at once. The bare clients post the bodies that the server got from such\n"
+        "episodes, and read the JSON of the answers: aiohttp with session.post(url, json=body) and\n"
+        "response.json(), and with bytes that were ready before; litellm.acompletion. CPU of the process, all its\n"
         f"threads, in us a turn (the judge's call is shared out among the turns); {rounds} interleaved rounds."
     )
-    columns = ("provider", "episodes", "framework", "best", "bare", "best", "median ratio", "target")
-    rows = tuple(in_fresh_process(_row, provider, rounds, quick) for provider in CLIENTS)
+    columns = ("provider", "beside", "episodes", "framework", "best", "bare", "best", "median ratio", "target")
+    rows = tuple(row for provider in CLIENTS for row in in_fresh_process(_rows, provider, rounds, quick))
     return [Table("overhead", method, columns, rows)]
 
 
-def _row(provider: str, rounds: int, quick: bool) -> tuple[str, int, float, float, float, float, float, str]:
-    client, episodes, target = CLIENTS[provider]
-    count = episodes // 2 if quick else episodes
+def _rows(
+    provider: str, rounds: int, quick: bool
+) -> list[tuple[str, str, int, float, float, float, float, float, str]]:
+    count = EPISODES[provider] // 2 if quick else EPISODES[provider]
     bodies = recorded(TURNS)
     with QuickServer() as server:
         plan = Plan(
@@ -51,12 +67,27 @@ def _row(provider: str, rounds: int, quick: bool) -> tuple[str, int, float, floa
             gc.collect()
             return 1e6 * cost_of(plan, stored=True, every=count).cpu_per_turn
 
-        def bare() -> float:
+        def bare(client: Client) -> float:
             gc.collect()
             return 1e6 * client(bodies, count, CONCURRENCY, server.url).cpu / (count * TURNS)
 
-        framework(), bare()  # imports, compiles, opens for the first time
-        costs = interleaved({"framework": framework, "bare": bare}, rounds)
-    ours, theirs = costs["framework"], costs["bare"]
-    ratio = median_ratio(ours, theirs)
-    return (provider, count, median(ours), min(ours), median(theirs), min(theirs), ratio, target)
+        work: dict[str, Callable[[], float]] = {"": framework}
+        work |= {name: partial(bare, client) for name, (client, _) in CLIENTS[provider].items()}
+        for one in work.values():  # imports, compiles, opens for the first time
+            one()
+        costs = interleaved(work, rounds)
+    ours = costs.pop("")
+    return [
+        (
+            provider,
+            name,
+            count,
+            median(ours),
+            min(ours),
+            median(theirs),
+            min(theirs),
+            median_ratio(ours, theirs),
+            CLIENTS[provider][name][1],
+        )
+        for name, theirs in costs.items()
+    ]
