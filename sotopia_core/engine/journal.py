@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from asyncio import Future, get_running_loop
+from asyncio import CancelledError, Future, get_running_loop
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
@@ -92,11 +92,9 @@ class EpisodeJournal(ReplyJournal):
             raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
         self._unanswered[key.turn, key.role] -= 1
         self._asked.add((key.turn, key.role))
-        await self._append(
-            (key.turn, key.role, key.purpose),
-            _payload(completion, self._digesters[key.role].digest(request)),
-            key.attempt,
-        )
+        payload = _payload(completion, self._digesters[key.role].digest(request))
+        written = self._append((key.turn, key.role, key.purpose), payload, key.attempt)
+        await self._durable(written)
         if self._on_keep is not None:
             self._on_keep(completion)
 
@@ -139,8 +137,10 @@ class EpisodeJournal(ReplyJournal):
         if why_nothing:
             payload[WHY_NOTHING] = why_nothing
         written = self._append((turn, agent, ACTION), payload)
-        if not self.has_asked(turn, agent):
-            await written
+        if self.has_asked(turn, agent):
+            written.add_done_callback(self._written)
+        else:
+            await self._durable(written)
 
     async def give_up(self, turn: int, role: str, cause: str) -> None:
         """Let what a role got in a turn be asked for anew, since it led to a failure.
@@ -148,7 +148,8 @@ class EpisodeJournal(ReplyJournal):
         Where a question went unanswered, that was the failure, and what was answered before it stands.
         """
         if self._unanswered[turn, role] <= 0 and any(place[:2] == (turn, role) for place in self._next):
-            await self._append((turn, role, GIVEN_UP), {"cause": cause}, self._next.get((turn, role, GIVEN_UP), 0))
+            number = self._next.get((turn, role, GIVEN_UP), 0)
+            await self._durable(self._append((turn, role, GIVEN_UP), {"cause": cause}, number))
 
     def _append(self, place: Place, payload: dict[str, Any], attempt: int = 0) -> Future[None]:
         number = self._first.get(place, 0) + attempt
@@ -158,9 +159,17 @@ class EpisodeJournal(ReplyJournal):
             done.set_result(None)
             return done
         turn, role, purpose = place
-        written = self._writer.append_journal((JournalEntry(self._episode, turn, role, purpose, payload, number),))
-        written.add_done_callback(self._written)
-        return written
+        return self._writer.append_journal((JournalEntry(self._episode, turn, role, purpose, payload, number),))
+
+    async def _durable(self, written: Future[None]) -> None:
+        try:
+            await written
+        except StorageError as error:
+            self.fault = self.fault or error
+            raise
+        except CancelledError:
+            written.add_done_callback(self._written)
+            raise
 
     def _written(self, done: Future[None]) -> None:
         error = None if done.cancelled() else done.exception()

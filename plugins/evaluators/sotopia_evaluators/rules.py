@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import takewhile
+from typing import Final
 
 from pydantic import Field
 
 from sotopia_core.interfaces import EvaluationContext, ResponseEvaluator, Transcript, Verdict
+
+GOES_ON: Final = Verdict(terminated=False)
 
 
 class RuleBasedTerminatedEvaluator(ResponseEvaluator):
@@ -29,4 +32,4 @@ class RuleBasedTerminatedEvaluator(ResponseEvaluator):
         if idle > self.max_stale_turn:
             last = "action was" if idle == 1 else f"{idle} actions were"
             reasons.append(f"the last {last} 'none', and at most {self.max_stale_turn} may be")
-        return Verdict(terminated=bool(reasons), comments="; ".join(reasons))
+        return Verdict(terminated=True, comments="; ".join(reasons)) if reasons else GOES_ON

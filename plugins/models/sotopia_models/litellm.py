@@ -189,7 +189,7 @@ class LiteLLM(ServedModel):
 
     def _timeouts(self) -> Any:
         httpx: Any = sys.modules["httpx"]  # which litellm has imported
-        return httpx.Timeout(self.read_timeout, connect=self.connect_timeout)
+        return httpx.Timeout(self.read_timeout or self.timeout, connect=self.connect_timeout)
 
     def _takes_schema(self, request: ModelRequest[Any]) -> bool:
         assert request.response_type is not None

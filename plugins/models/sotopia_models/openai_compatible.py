@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
@@ -58,6 +59,7 @@ class OpenAICompatible(ServedModel):
     async def aclose(self) -> None:
         """Close the connections of the running event loop, unless another instance is still using them."""
         loop = asyncio.get_running_loop()
+        self._latest.session = None
         users = _users.get(loop, set())
         users.discard(id(self))
         if not users and (session := _sessions.pop(loop, None)) is not None:
@@ -111,18 +113,23 @@ class OpenAICompatible(ServedModel):
         key = key_from(self.api_key_env)
         return _JSON if key is None else {**_JSON, "Authorization": f"Bearer {key}"}
 
+    @cached_property
+    def _latest(self) -> _Latest:
+        return _Latest()
+
     def _open_session(self) -> aiohttp.ClientSession:
         """Return the session of the running event loop, which all instances share."""
         loop = asyncio.get_running_loop()
-        users = _users.get(loop)
-        if users is None:
-            users = _users[loop] = set()
-        users.add(id(self))
+        latest = self._latest
+        if latest.loop is loop and latest.session is not None and not latest.session.closed:
+            return latest.session
+        _users.setdefault(loop, set()).add(id(self))
         session = _sessions.get(loop)
         if session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE)
             jar = aiohttp.DummyCookieJar()
             session = _sessions[loop] = aiohttp.ClientSession(connector=connector, cookie_jar=jar)
+        latest.loop, latest.session = loop, session
         return session
 
     def _body(self, request: ModelRequest[Any], *, by_schema: bool) -> bytes:
@@ -162,7 +169,7 @@ class OpenAICompatible(ServedModel):
             return Answer(
                 text=scalar_values(text),
                 model=str(response.get("model") or self.model),
-                usage=Usage(
+                usage=Usage.trusted(
                     calls=1,
                     input_tokens=read,
                     output_tokens=written,
@@ -187,7 +194,7 @@ class OpenAICompatible(ServedModel):
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             limit, what = self.connect_timeout, "no connection"
         elif isinstance(error, aiohttp.SocketTimeoutError):
-            limit, what = self.read_timeout, "no sign of life"
+            limit, what = self.read_timeout or self.timeout, "no sign of life"
         else:
             limit, what = self.timeout, "no answer"
         return self._too_slow(what, limit)
@@ -198,6 +205,14 @@ class OpenAICompatible(ServedModel):
 
     def _said(self, error: Exception) -> str:
         return without_secrets(str(error), self._key_variables) or type(error).__name__
+
+
+@dataclass(slots=True)
+class _Latest:
+    """The event loop that a model was asked in last, and its session."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    session: aiohttp.ClientSession | None = None
 
 
 _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}

@@ -8,8 +8,8 @@ import random
 import re
 import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
@@ -64,8 +64,11 @@ class ServedModel(Model):
     connect_timeout: Annotated[float, OPERATIONAL] = Field(
         default=10.0, gt=0, allow_inf_nan=False, description="Seconds until a connection must stand"
     )
-    read_timeout: Annotated[float, OPERATIONAL] = Field(
-        default=90.0, gt=0, allow_inf_nan=False, description="Seconds that the server may be silent"
+    read_timeout: Annotated[float | None, OPERATIONAL] = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that the server may be silent; None: as long as the attempt may take",
     )
     timeout: Annotated[float, OPERATIONAL] = Field(
         default=120.0, gt=0, allow_inf_nan=False, description="Seconds that one attempt may take"
@@ -115,14 +118,12 @@ class ServedModel(Model):
         began = time.monotonic()
         sent = counted = 0
         while True:
-            async with lane.slots:
-                if lane.pace is not None:
-                    await lane.pace.wait()
-                ahead = lane.endpoint.paused and await self._wait_out(lane.endpoint, patience)
-                async with _taking_note(lane.endpoint) if ahead else _NOTHING:
-                    sent += 1
-                    outcome = await self._ask(request)
-                    excused = self._note(lane.endpoint, outcome, ahead=ahead)
+            sent += 1
+            if lane.slots is None:
+                outcome, excused = await self._send(request, lane, patience)
+            else:
+                async with lane.slots:
+                    outcome, excused = await self._send(request, lane, patience)
             if isinstance(outcome, Answer):
                 return Completion(
                     text=outcome.text,
@@ -137,6 +138,17 @@ class ServedModel(Model):
                 raise self._final(outcome, sent)
             if not excused:
                 await asyncio.sleep(self._pause(outcome, counted, sent))
+
+    async def _send(self, request: ModelRequest[Any], lane: _Lane, patience: _Patience) -> tuple[Answer | Fault, bool]:
+        """Send the request when it may be sent. Returns the outcome, and whether the attempt does not count."""
+        if lane.pace is not None:
+            await lane.pace.wait()
+        if not (lane.endpoint.paused and await self._wait_out(lane.endpoint, patience)):
+            outcome = await self._ask(request)
+            return outcome, self._note(lane.endpoint, outcome, ahead=False)
+        with _taking_note(lane.endpoint):
+            outcome = await self._ask(request)
+            return outcome, self._note(lane.endpoint, outcome, ahead=True)
 
     async def _ask(self, request: ModelRequest[Any]) -> Answer | Fault:
         """Send the request once, and in words where the server turns out to take no schema."""
@@ -224,7 +236,7 @@ class ServedModel(Model):
             lane = _Lane(
                 loop,
                 Endpoint.of(self._address(), self.model),
-                _NOTHING if self.concurrency is None else asyncio.Semaphore(self.concurrency),
+                None if self.concurrency is None else asyncio.Semaphore(self.concurrency),
                 None if self.requests_per_minute is None else Pace(self.requests_per_minute),
             )
             self._state.lane = lane
@@ -253,9 +265,6 @@ class ServedModel(Model):
         return Fault(ModelError(f"{self.label} {reason}"), transient=True)
 
 
-_NOTHING: Final = nullcontext()
-
-
 @dataclass(slots=True)
 class _Patience:
     """The seconds that a request may still spend waiting for a server in trouble."""
@@ -269,7 +278,7 @@ class _Lane:
 
     loop: asyncio.AbstractEventLoop
     endpoint: Endpoint
-    slots: asyncio.Semaphore | nullcontext[None]
+    slots: asyncio.Semaphore | None
     pace: Pace | None
 
 
@@ -281,8 +290,8 @@ class _State:
     in_words: bool = False
 
 
-@asynccontextmanager
-async def _taking_note(endpoint: Endpoint) -> AsyncIterator[None]:
+@contextmanager
+def _taking_note(endpoint: Endpoint) -> Iterator[None]:
     """Tell the endpoint where the request that went ahead of all others is cancelled, so that another may go."""
     try:
         yield
