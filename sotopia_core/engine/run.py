@@ -155,7 +155,7 @@ class _Run:
             self._task = asyncio.current_task()
             if self.store is not None:
                 await self._begin(self.store)
-            with rare_collections():
+            with rare_collections(concurrency):
                 await self._play_through(concurrency)
         finally:
             if self.lease is not None:
