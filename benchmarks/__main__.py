@@ -17,6 +17,7 @@ from benchmarks import (
     episodes,
     faults,
     importing,
+    instructions,
     journal,
     length,
     overhead,
@@ -52,8 +53,9 @@ def _analysis(quick: bool) -> list[Table]:
 EXTRA: Final[Mapping[str, Callable[[bool], list[Table]]]] = {
     "importing-2GB": importing.measure_huge,
     "analysis": _analysis,
+    "instructions": instructions.measure,
 }
-"""What is measured only where it is named, since it takes long."""
+"""What is measured only where it is named, since it takes long, or more than the project's own tools."""
 
 
 def main() -> None:
