@@ -25,7 +25,7 @@ ROLES: Final = get_args(Role)
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class ChatMessage:
-    """One message of a chat. ``ValueError`` where the ``role`` is not one of the three.
+    """One message of a chat. ``ValueError`` where the ``role`` is not one of the three, ``TypeError`` for no text.
 
     It is kept as the JSON that chat servers take, since an agent's messages are sent again with every later question;
     the ``content`` is read out of it.
@@ -37,6 +37,8 @@ class ChatMessage:
     def __init__(self, role: Role, content: str) -> None:
         if role not in ROLES:
             raise ValueError(f"{role!r} is no role of a message; expected one of {', '.join(ROLES)}")
+        if not isinstance(content, str):
+            raise TypeError(f"a message's content is {type(content).__name__}; expected text")
         try:
             written = to_json(content)
         except ValueError:  # half a surrogate pair, which is left to the server to refuse

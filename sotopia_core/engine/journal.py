@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from asyncio import CancelledError, Future, get_running_loop
+from asyncio import Future, get_running_loop
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
@@ -166,9 +166,6 @@ class EpisodeJournal(ReplyJournal):
             await written
         except StorageError as error:
             self.fault = self.fault or error
-            raise
-        except CancelledError:
-            written.add_done_callback(self._written)
             raise
 
     def _written(self, done: Future[None]) -> None:

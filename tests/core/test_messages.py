@@ -1,5 +1,6 @@
 """Values that pass between the environment and its agents, and the digests that numbers derive from."""
 
+import json
 import pickle
 import random
 
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from sotopia_core.digests import Lots, generator
 from sotopia_core.messages import AgentAction
+from sotopia_core.models import ChatMessage
 
 
 def test_a_trusted_value_is_as_good_as_one_that_was_checked():
@@ -41,3 +43,35 @@ def test_lots_draw_what_a_generator_of_the_same_use_would():
         assert draws(lots.of(7, "ordering", turn)) == draws(generator(7, "ordering", turn))
     assert lots.of(7, "ordering", 9).getstate() == generator(7, "ordering", 9).getstate()
     assert isinstance(lots, random.Random)
+
+
+@pytest.mark.parametrize("content", ["", "plain", 'a "quoted"\n\x00 line', "李 雷 é \U0001f600", "a\ud800b", "\ud83d"])
+def test_a_chat_message_gives_its_words_back_and_is_what_servers_take(content):
+    message = ChatMessage(role="user", content=content)
+    assert message.content == content
+    assert json.loads(message.as_json().decode("utf-8", "surrogatepass")) == {"role": "user", "content": content}
+    assert message == ChatMessage(role="user", content=content)
+    assert hash(message) == hash(ChatMessage(role="user", content=content))
+    assert message != ChatMessage(role="assistant", content=content)
+    assert eval(repr(message)) == message
+
+
+def test_a_chat_message_has_a_role_and_a_text_and_cannot_be_changed():
+    with pytest.raises(ValueError, match=r"'tool' is no role of a message; expected one of system, user, assistant"):
+        unchecked(ChatMessage)("tool", "x")
+    with pytest.raises(TypeError, match="a message's content is NoneType; expected text"):
+        unchecked(ChatMessage)("user", None)
+    message = ChatMessage(role="user", content="x")
+    with pytest.raises(AttributeError):
+        message.role = "system"
+
+
+def unchecked(kind):
+    """Return what makes instances without beartype, which tests put before every function."""
+
+    def make(*arguments):
+        made = object.__new__(kind)
+        getattr(kind.__init__, "__wrapped__", kind.__init__)(made, *arguments)
+        return made
+
+    return make

@@ -68,7 +68,16 @@ async def test_a_content_in_parts_is_one_text(ask_directly: Asking, server: Chat
 
 @pytest.mark.parametrize(
     "body",
-    ["", "null", "[]", '{"choices": null}', '{"choices": [{"message": null}]}', '{"choices": [1]}', "[" * 99_999],
+    [
+        "",
+        "null",
+        "[]",
+        '{"choices": null}',
+        '{"choices": [{"message": null}]}',
+        '{"choices": [1]}',
+        '{"choices": [{"message": {"content": "Hm."}}], "usage": {"prompt_tokens": -5}}',
+        "[" * 99_999,
+    ],
 )
 async def test_whatever_is_no_completion_is_tried_again(ask_directly: Asking, server: ChatServer, body: str) -> None:
     server.script(Reply(body=body), "There.")

@@ -169,7 +169,7 @@ class OpenAICompatible(ServedModel):
             return Answer(
                 text=scalar_values(text),
                 model=str(response.get("model") or self.model),
-                usage=Usage.trusted(
+                usage=Usage(
                     calls=1,
                     input_tokens=read,
                     output_tokens=written,
