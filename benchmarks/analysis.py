@@ -19,9 +19,9 @@ from sotopia_analysis.reading import read_scores
 from sotopia_core.database.locate import storage_from_url
 from sotopia_core.episodes import EpisodeLog, Provenance, SimpleMessage, reward_entries
 from sotopia_core.evaluation import Evaluation, Judgement, Score, Scored, Unscored, aggregate
-from sotopia_core.interfaces import Store
 from sotopia_core.messages import ENVIRONMENT
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 
 DIMENSIONS: Final = (
     "believability",

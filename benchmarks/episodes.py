@@ -12,8 +12,8 @@ from benchmarks.bare_loop import bare_cpu, record
 from benchmarks.measure import KIB, MIB, Table, in_fresh_process, interleaved, median_ratio, slope
 from benchmarks.playing import OFFLINE, Cost, Plan, play
 from sotopia_core.database.locate import storage_from_url
-from sotopia_core.interfaces import Store
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 
 RECORDED: Final = 10
 """Episodes that the bare loop knows by heart and goes through again and again."""

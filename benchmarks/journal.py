@@ -27,9 +27,10 @@ from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import DrawnCombos, EpisodeLog, RunOwner
 from sotopia_core.errors import ModelAccessError
 from sotopia_core.hookspecs import hookimpl
-from sotopia_core.interfaces import JournalEntry, Model, Store
+from sotopia_core.interfaces import Model
 from sotopia_core.lifecycle import log_fault
 from sotopia_core.registry import Registry
+from sotopia_core.stores import JournalEntry, Store
 
 WAITING: Final = 64
 """Entries that wait for their commit at one time, in each process; the group in which raw SQLite commits, too."""

@@ -17,11 +17,12 @@ from sotopia_core.database.pool import find_pool
 from sotopia_core.engine.run import draw_combos, play_run
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.hookspecs import hookimpl
-from sotopia_core.interfaces import Model, Store
+from sotopia_core.interfaces import Model
 from sotopia_core.lifecycle import log_fault
 from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import EnvironmentProfile, Pool
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring, wire
 from sotopia_evaluators.dimensions import SotopiaDimensions
 

@@ -14,7 +14,8 @@ from typing import Final
 
 from benchmarks.measure import MIB, Table, in_fresh_process, interleaved, median_ratio, resident
 from sotopia_core.episodes import EpisodeLog
-from sotopia_core.interfaces import Order, Storage, Store
+from sotopia_core.interfaces import Storage
+from sotopia_core.stores import Order, Store
 from sotopia_storage.fields import searchable
 from sotopia_storage.redis.storage import Redis
 from sotopia_storage.sqlite import SQLite

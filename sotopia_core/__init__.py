@@ -31,16 +31,13 @@ if TYPE_CHECKING:
     from sotopia_core.interfaces import Agent as Agent
     from sotopia_core.interfaces import EvaluationContext as EvaluationContext
     from sotopia_core.interfaces import InputPath as InputPath
-    from sotopia_core.interfaces import JournalEntry as JournalEntry
     from sotopia_core.interfaces import Model as Model
     from sotopia_core.interfaces import ModelRef as ModelRef
-    from sotopia_core.interfaces import Order as Order
     from sotopia_core.interfaces import Ordering as Ordering
     from sotopia_core.interfaces import ResponseEvaluator as ResponseEvaluator
     from sotopia_core.interfaces import Sampler as Sampler
     from sotopia_core.interfaces import Seat as Seat
     from sotopia_core.interfaces import Storage as Storage
-    from sotopia_core.interfaces import Store as Store
     from sotopia_core.interfaces import TerminalEvaluator as TerminalEvaluator
     from sotopia_core.interfaces import Transcript as Transcript
     from sotopia_core.interfaces import Verdict as Verdict
@@ -60,6 +57,9 @@ if TYPE_CHECKING:
     from sotopia_core.profiles import Pool as Pool
     from sotopia_core.profiles import RelationshipType as RelationshipType
     from sotopia_core.registry import Registry as Registry
+    from sotopia_core.stores import JournalEntry as JournalEntry
+    from sotopia_core.stores import Order as Order
+    from sotopia_core.stores import Store as Store
 
 _HOMES: Final = {
     "engine.interaction": ("Interaction",),
@@ -81,16 +81,13 @@ _HOMES: Final = {
         "Agent",
         "EvaluationContext",
         "InputPath",
-        "JournalEntry",
         "Model",
         "ModelRef",
-        "Order",
         "Ordering",
         "ResponseEvaluator",
         "Sampler",
         "Seat",
         "Storage",
-        "Store",
         "TerminalEvaluator",
         "Transcript",
         "Verdict",
@@ -100,6 +97,7 @@ _HOMES: Final = {
     "packs": ("Pack",),
     "profiles": ("AgentProfile", "Combo", "EnvironmentProfile", "Pool", "RelationshipType"),
     "registry": ("Registry",),
+    "stores": ("JournalEntry", "Order", "Store"),
 }
 _MODULE_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -11,8 +11,8 @@ from sotopia_core.audit import Audit, Reason
 from sotopia_core.cli.records import find_record
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import InputError, NotFoundError
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
+from sotopia_core.stores import Store
 from sotopia_core.terminal import visible_line
 from sotopia_core.wording import shown
 

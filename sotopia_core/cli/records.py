@@ -10,9 +10,9 @@ from sotopia_core.cli.rows import Names, describe_counts
 from sotopia_core.cli.transcript import describe_usage, moment
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import NotFoundError
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, RelationshipProfile
 from sotopia_core.records import Record
+from sotopia_core.stores import Store
 
 SHOWN: Final[tuple[type[Record], ...]] = (
     EpisodeLog,

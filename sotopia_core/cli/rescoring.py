@@ -19,9 +19,9 @@ from sotopia_core.engine.resuming import find_run, stored_dimensions_of
 from sotopia_core.engine.tally import Tally
 from sotopia_core.episodes import EpisodeLog, Rescoring, cast_of
 from sotopia_core.errors import ConfigError, InputError
-from sotopia_core.interfaces import Store
 from sotopia_core.models import Usage
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring, wire
 
 NOBODY: Final = ComponentTable(use="HumanAgent")

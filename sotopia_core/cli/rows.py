@@ -9,9 +9,9 @@ from typing import Any, Final, Generic, TypeVar
 from sotopia_core.cli.transcript import moment, number, overall_scores, seats_of
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import NotFoundError
-from sotopia_core.interfaces import BY_PK, Order, Store
 from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, RelationshipProfile
 from sotopia_core.records import Record
+from sotopia_core.stores import BY_PK, Order, Store
 
 R = TypeVar("R", bound=Record)
 Rows = list[list[str]]

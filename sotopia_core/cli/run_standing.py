@@ -15,8 +15,8 @@ from sotopia_core.cli.transcript import describe_usage, moment
 from sotopia_core.engine.resuming import find_run
 from sotopia_core.engine.standing import NOT_OVER, Standing, ask_to_end, prune, standing_of
 from sotopia_core.episodes import EpisodeLog, RunRecord
-from sotopia_core.interfaces import Order, Store
 from sotopia_core.models import Usage
+from sotopia_core.stores import Order, Store
 
 SECONDS_TO_CANCEL: Final = 12.0
 """How long ``sotopia runs cancel`` waits for the process that plays the run."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Storage, Store
+from sotopia_core.interfaces import Storage
+from sotopia_core.stores import Store
 
 
 def find_to_read(url: str | None) -> Storage:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from sotopia_core.digests import canonical_json
-from sotopia_core.interfaces import JournalEntry, Store
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import JournalEntry, Store
 
 R = TypeVar("R", bound=Record)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from threading import RLock
 
 from sotopia_core.database.locate import find_storage, storage_from_url
-from sotopia_core.interfaces import Storage, Store
+from sotopia_core.interfaces import Storage
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 
 
 @dataclass

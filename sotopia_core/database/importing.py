@@ -14,8 +14,8 @@ from sotopia_core.database.files import FileRecord, Place, Refusal, differing_fi
 from sotopia_core.database.references import REFERENCES, references_of
 from sotopia_core.digests import digest
 from sotopia_core.errors import NotFoundError, RecordError, StorageError
-from sotopia_core.interfaces import Store
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import Store
 from sotopia_core.wording import shown
 
 OnError = Literal["stop", "skip"]

@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 from sotopia_core.config import PoolSection
 from sotopia_core.database.files import read_pool_files
 from sotopia_core.errors import ConfigError, nearest
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile, EnvAgentComboStorage, EnvironmentProfile, Pool, RelationshipProfile
 from sotopia_core.records import Record
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 
 R = TypeVar("R", bound=Record)
 

@@ -10,8 +10,9 @@ from sotopia_core.custom_dimensions import CustomEvaluationDimension, CustomEval
 from sotopia_core.database.locate import find_storage
 from sotopia_core.errors import ConfigError, NotFoundError
 from sotopia_core.evaluation import Dimension, DimensionSet
-from sotopia_core.interfaces import Storage, Store
+from sotopia_core.interfaces import Storage
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 from sotopia_core.wording import explain
 
 

@@ -15,8 +15,9 @@ from sotopia_core.digests import canonical_json
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import CachedReply
 from sotopia_core.errors import ModelError, NotFoundError, unicode_text
-from sotopia_core.interfaces import Model, ModelFinder, Store
+from sotopia_core.interfaces import Model, ModelFinder
 from sotopia_core.models import Completion, ModelRequest, Usage
+from sotopia_core.stores import Store
 from sotopia_core.structured import json_schema_for
 
 CacheMode = Literal["read-write", "replay-only"]

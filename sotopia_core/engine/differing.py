@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sotopia_core.engine.tally import Tally
 from sotopia_core.episodes import EpisodeLog, RunRecord
-from sotopia_core.interfaces import Store
+from sotopia_core.stores import Store
 
 ABSENT: Final = "–"
 

@@ -19,10 +19,11 @@ from sotopia_core.environment import ParallelSotopiaEnv, component_name
 from sotopia_core.episodes import EpisodeLog, EpisodeStatus, Provenance, RunRecord, Turn, reward_entries
 from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_line
 from sotopia_core.evaluation import Evaluation, Scored, Unscored
-from sotopia_core.interfaces import ModelFinder, Store
+from sotopia_core.interfaces import ModelFinder
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import Completion, ModelRequest, Usage
 from sotopia_core.profiles import Combo
+from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring
 
 logger = logging.getLogger("sotopia.engine")

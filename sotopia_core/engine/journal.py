@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from sotopia_core.asking import ReplyJournal, ReplyKey
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.errors import ModelError, StorageError, one_line, unicode_text
-from sotopia_core.interfaces import JournalEntry
 from sotopia_core.messages import AgentAction
 from sotopia_core.models import ChatMessage, Completion, ModelRequest, Usage
+from sotopia_core.stores import JournalEntry
 
 ACTION: Final = "(action)"
 """The purpose of entries that hold what an agent did."""

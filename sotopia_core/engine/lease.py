@@ -16,7 +16,7 @@ from typing import Final
 from sotopia_core.digests import new_pk
 from sotopia_core.episodes import RunOwner, RunRecord
 from sotopia_core.errors import InputError, NotFoundError, StorageError
-from sotopia_core.interfaces import Store
+from sotopia_core.stores import Store
 
 SECONDS: Final = 15.0
 """How long a lease holds after it was last renewed."""

@@ -16,11 +16,11 @@ from sotopia_core.engine.run import ingredients
 from sotopia_core.episodes import EpisodeLog, RunRecord, Turn
 from sotopia_core.errors import InputError, ModelError, NotFoundError
 from sotopia_core.evaluation import Evaluation, Judgement, Scored
-from sotopia_core.interfaces import JournalEntry, Store
 from sotopia_core.lifecycle import Faults
 from sotopia_core.messages import AgentAction
 from sotopia_core.models import Completion, ModelRequest
 from sotopia_core.registry import Registry
+from sotopia_core.stores import JournalEntry, Store
 from sotopia_core.wiring import wire
 
 NOT_THERE: Final = "the journal has no answer to this"

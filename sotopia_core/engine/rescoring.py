@@ -17,10 +17,11 @@ from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.environment import role_names
 from sotopia_core.episodes import EpisodeLog, Provenance, Rescoring, reward_entries
 from sotopia_core.evaluation import Evaluation, Unscored, aggregate
-from sotopia_core.interfaces import EvaluationContext, Store, TerminalEvaluator, Transcript
+from sotopia_core.interfaces import EvaluationContext, TerminalEvaluator, Transcript
 from sotopia_core.judging import evaluate
 from sotopia_core.lent_models import LentModels
 from sotopia_core.models import Completion, ModelRequest, Scene
+from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring
 
 

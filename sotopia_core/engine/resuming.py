@@ -13,9 +13,10 @@ from sotopia_core.database.stored_dimensions import find_dimension_set
 from sotopia_core.engine.run import ingredients
 from sotopia_core.episodes import DrawnCombos, RunRecord
 from sotopia_core.errors import InputError, NotFoundError, nearest
-from sotopia_core.interfaces import Storage, Store
+from sotopia_core.interfaces import Storage
 from sotopia_core.profiles import Combo
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 from sotopia_core.wiring import StoredDimensions, Wiring, wire
 
 CHANGES_SHOWN: Final = 3

@@ -28,11 +28,11 @@ from sotopia_core.errors import (
     one_line,
     pass_on,
 )
-from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.limits import within
 from sotopia_core.plugins import titled
 from sotopia_core.profiles import Combo, Pool
+from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring
 
 Unfinished = Literal["missing", "failed", "unscored"]

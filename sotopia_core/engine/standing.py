@@ -10,7 +10,7 @@ from typing import Final, Literal
 from sotopia_core.engine.lease import is_played
 from sotopia_core.engine.run import stored_statuses
 from sotopia_core.episodes import EpisodeStatus, RunRecord, RunStatus
-from sotopia_core.interfaces import Store
+from sotopia_core.stores import Store
 
 State = RunStatus | Literal["died"]
 """A run's status; ``died`` is one that says it is running, and that no process plays."""

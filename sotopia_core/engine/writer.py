@@ -11,8 +11,8 @@ from threading import Thread
 from typing import Final
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import JournalEntry, Store
 from sotopia_core.records import Record
+from sotopia_core.stores import JournalEntry, Store
 
 LARGEST_GROUP: Final = 256
 """Requests that one commit may hold."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sotopia_core.database.files import FileRecord, Place, Refusal, expand_pattern, read_each
 from sotopia_core.errors import RecordError
-from sotopia_core.interfaces import Store
 from sotopia_core.lint.subjects import KINDS, Entry, Subjects
 from sotopia_core.records import Record
+from sotopia_core.stores import Store
 
 
 def read_files(patterns: Sequence[str], base: Path) -> Subjects:

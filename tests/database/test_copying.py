@@ -11,9 +11,9 @@ from sotopia_core.database.copying import CopyReport, copy_store
 from sotopia_core.database.names import STORED
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import Store
 from sotopia_storage.memory import Memory, MemoryStore
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.storage import ALIKE, Note, entry, episode, person, played_episode

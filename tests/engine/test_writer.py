@@ -8,7 +8,7 @@ import pytest
 from sotopia_core.annotations import Annotator
 from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.errors import JournalError, StorageError
-from sotopia_core.interfaces import JournalEntry
+from sotopia_core.stores import JournalEntry
 from sotopia_storage.memory import Memory
 
 

@@ -13,7 +13,7 @@ PRELUDE = """
 import os, resource, sys
 from pathlib import Path
 from sotopia_core.errors import SotopiaError
-from sotopia_core.interfaces import JournalEntry
+from sotopia_core.stores import JournalEntry
 from sotopia_core.profiles import AgentProfile
 from sotopia_storage.sqlite import SQLite
 

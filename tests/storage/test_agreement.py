@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import JournalEntry, Order, Store
 from sotopia_core.profiles import AgentProfile
 from sotopia_core.records import Record
+from sotopia_core.stores import JournalEntry, Order, Store
 from sotopia_storage.memory import Memory
 from sotopia_storage.redis.storage import Redis
 from sotopia_storage.sqlite import SQLite

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sotopia_core.interfaces import Order, Storage, Store
+from sotopia_core.interfaces import Storage
 from sotopia_core.profiles import AgentProfile
+from sotopia_core.stores import Order, Store
 from sotopia_storage.memory import Memory
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.storage import person, pks

@@ -11,8 +11,8 @@ import pytest
 from sotopia_core.database.copying import copy_store
 from sotopia_core.database.names import STORED
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import AgentProfile
+from sotopia_core.stores import Store
 from sotopia_storage.redis.storage import Redis
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.redis_server import RedisServer

@@ -9,8 +9,8 @@ import pytest
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import NotFoundError, StorageError
-from sotopia_core.interfaces import Order, Store
 from sotopia_core.profiles import AgentProfile, EnvironmentProfile
+from sotopia_core.stores import Order, Store
 from sotopia_storage.redis.storage import Redis
 from sotopia_testing.redis_server import RedisServer
 from sotopia_testing.storage import pks

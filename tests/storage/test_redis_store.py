@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Order, Store
 from sotopia_core.profiles import AgentProfile
 from sotopia_core.records import Record
+from sotopia_core.stores import Order, Store
 from sotopia_storage.redis.storage import Redis
 from sotopia_testing.redis_server import RedisServer
 from sotopia_testing.storage import Note, OldNote, person, pks

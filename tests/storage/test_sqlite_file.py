@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Order, Store
 from sotopia_core.profiles import AgentProfile, EnvironmentProfile
+from sotopia_core.stores import Order, Store
 from sotopia_storage import sqlite_file
 from sotopia_storage.sqlite import SQLite
 from sotopia_testing.storage import entry, person, pks

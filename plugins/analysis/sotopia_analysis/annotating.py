@@ -16,10 +16,10 @@ from sotopia_core.digests import derive_pk, digest
 from sotopia_core.episodes import EpisodeLog, RewardEntry, RunRecord, cast_of, reward_entries
 from sotopia_core.errors import InputError, NotFoundError
 from sotopia_core.evaluation import Dimension, DimensionSet, Evaluation, Score, Scored, aggregate
-from sotopia_core.interfaces import JournalEntry, Store
 from sotopia_core.plugins import CORE
 from sotopia_core.registry import Registry
 from sotopia_core.rubrics import dimensions_from_table
+from sotopia_core.stores import JournalEntry, Store
 
 Ask = Callable[[str], str]
 """Shows a question and returns the line that was typed; ``EOFError`` where nobody types any more."""

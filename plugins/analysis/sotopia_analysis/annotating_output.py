@@ -12,8 +12,8 @@ from sotopia_core.cli.output import say, say_json
 from sotopia_core.cli.stores import open_to_read
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import InputError
-from sotopia_core.interfaces import Store
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 from sotopia_core.terminal import visible
 
 EXIT_ALL: Final = 0

@@ -20,12 +20,12 @@ from sotopia_core.engine.resuming import restore_run
 from sotopia_core.engine.run import RunResult, draw_combos, play_run, resume_run
 from sotopia_core.episodes import EpisodeLog, RunRecord
 from sotopia_core.errors import ConfigError, InputError, NotFoundError
-from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Notifier
 from sotopia_core.models import Usage
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile, Pool
 from sotopia_core.records import Record
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 from sotopia_core.toml_text import written
 from sotopia_core.wiring import Wiring, wire
 

@@ -19,9 +19,9 @@ from sotopia_core.cli.progress import Progress
 from sotopia_core.cli.transcript import describe_usage
 from sotopia_core.database.locate import find_storage
 from sotopia_core.episodes import EpisodeLog, RunRecord
-from sotopia_core.interfaces import Store
 from sotopia_core.lifecycle import Faults
 from sotopia_core.registry import Registry
+from sotopia_core.stores import Store
 
 EXIT_COMPLETE: Final = 0
 EXIT_INCOMPLETE: Final = 3

@@ -18,9 +18,10 @@ from sotopia_core.engine.writer import StoreWriter
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import InputError
 from sotopia_core.evaluation import OVERALL, Reward, aggregate
-from sotopia_core.interfaces import EvaluationContext, Model, ModelHandle, Store, TerminalEvaluator, Transcript
+from sotopia_core.interfaces import EvaluationContext, Model, ModelHandle, TerminalEvaluator, Transcript
 from sotopia_core.judging import evaluate
 from sotopia_core.models import Scene
+from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring
 
 SEATS: Final = 2

@@ -15,8 +15,8 @@ from sotopia_core.digests import digest
 from sotopia_core.episodes import EpisodeLog, Rescoring, cast_of
 from sotopia_core.errors import InputError, NotFoundError, nearest
 from sotopia_core.evaluation import OVERALL, Evaluation, Reward, aggregate
-from sotopia_core.interfaces import Store
 from sotopia_core.profiles import EnvironmentProfile
+from sotopia_core.stores import Store
 
 TEXTS: Final = (
     "environment",

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from sotopia_core.errors import StorageError, one_line
-from sotopia_core.interfaces import Finding, JournalEntry
 from sotopia_core.records import Record
+from sotopia_core.stores import Finding, JournalEntry
 from sotopia_storage.json_limits import find_problem
 
 R = TypeVar("R", bound=Record)

@@ -21,8 +21,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sotopia_core.errors import StorageError, nearest
-from sotopia_core.interfaces import Order
 from sotopia_core.records import Record
+from sotopia_core.stores import Order
 from sotopia_storage.annotations import alternatives, is_scalar, items_of
 
 Scalar = str | int | float | None

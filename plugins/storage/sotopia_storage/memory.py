@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
-from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Storage, Store
+from sotopia_core.interfaces import Storage
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_storage.documents import not_read, read_payload, read_record, say_key, write_payload, write_record
 from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, values_of, wanted
 from sotopia_storage.leases import lease_times

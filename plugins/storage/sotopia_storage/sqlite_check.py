@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Finding
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import Finding
 from sotopia_storage.documents import not_read, read_payload, read_record
 from sotopia_storage.staging import row_of, shape_of
 

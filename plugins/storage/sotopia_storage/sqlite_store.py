@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
-from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_storage.documents import read_payload, read_record, say_key, write_payload
 from sotopia_storage.fields import Scalar, check_page, wanted
 from sotopia_storage.leases import lease_times

@@ -18,7 +18,7 @@ from pydantic import ConfigDict
 from sotopia_core.episodes import EpisodeLog, Provenance, RunRecord, Turn
 from sotopia_core.errors import JournalError, NotFoundError, StorageError
 from sotopia_core.evaluation import Evaluation, Reward, Score, Scored, Unscored
-from sotopia_core.interfaces import JournalEntry, Order, Storage, Store
+from sotopia_core.interfaces import Storage
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Participant
 from sotopia_core.models import Usage
 from sotopia_core.profiles import (
@@ -30,6 +30,7 @@ from sotopia_core.profiles import (
     RelationshipType,
 )
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import JournalEntry, Order, Store
 
 R = TypeVar("R", bound=Record)
 

@@ -11,8 +11,8 @@ import redis
 from pydantic_core import from_json
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Finding
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import Finding
 from sotopia_storage.documents import not_read, read_record
 from sotopia_storage.redis.link import Server
 from sotopia_storage.redis.models import FOUND, key_of, pk_in, write

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sotopia_core.errors import JournalError, StorageError
-from sotopia_core.interfaces import JournalEntry
+from sotopia_core.stores import JournalEntry
 from sotopia_storage.documents import read_payload, say_key, write_payload
 from sotopia_storage.redis.link import Server
 

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 import redis
 
 from sotopia_core.errors import StorageError
-from sotopia_core.interfaces import Order
 from sotopia_core.records import Record
+from sotopia_core.stores import Order
 from sotopia_storage.fields import Scalar
 from sotopia_storage.redis.batches import shapes_key
 from sotopia_storage.redis.link import Server

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from sotopia_core.errors import MissingExtraError, StorageError, one_line
-from sotopia_core.interfaces import OPERATIONAL, Storage, Store
+from sotopia_core.interfaces import OPERATIONAL, Storage
+from sotopia_core.stores import Store
 
 DEFAULT_PORT: Final = 6379
 NAMESPACE: Final = "sotopia"

@@ -14,8 +14,8 @@ from pydantic_core import from_json
 
 from sotopia_core.episodes import EpisodeLog
 from sotopia_core.errors import NotFoundError, StorageError
-from sotopia_core.interfaces import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_core.records import Record, Written
+from sotopia_core.stores import BY_PK, Finding, JournalEntry, Order, Store
 from sotopia_storage.documents import read_record
 from sotopia_storage.fields import Scalar, check_page, field_values, sort_key, wanted
 from sotopia_storage.redis.batches import Batches, shapes_key
