@@ -25,7 +25,7 @@ class Loopback(Model):
         body: dict[str, Any] = {
             "model": "loopback",
             "seed": request.seed,
-            "messages": [message.model_dump() for message in request.messages],
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         }
         if request.response_type is not None:
             schema = json_schema_for(request.response_type, request.context)

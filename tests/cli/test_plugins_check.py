@@ -55,7 +55,7 @@ def test_what_does_not_conform_is_named_with_the_cause(folder):
     by_name = {report["name"]: report for report in told["reports"]}
     assert told["conforms"] is False
     assert by_name["Picky"]["failures"] == []
-    assert by_name["Picky"]["passed"] == 19
+    assert by_name["Picky"]["passed"] == 20
     assert dict(by_name["Chatty"]["failures"])["test_episodes_share_nothing"] == (
         "it acts otherwise beside other episodes"
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from sotopia_core.errors import ModelError
 from sotopia_core.interfaces import ModelHandle
 from sotopia_core.messages import AgentAction
-from sotopia_core.models import ChatMessage, ModelRequest
+from sotopia_core.models import ChatMessage, ModelRequest, Usage
 from sotopia_testing.scripted_model import ScriptedModel
 
 
@@ -68,7 +68,7 @@ async def test_text_that_is_not_of_the_type_is_an_error_that_keeps_it() -> None:
 
 
 async def test_a_value_of_another_type_is_an_error() -> None:
-    model = ScriptedModel(replies=[ChatMessage(role="user", content="x")])
+    model = ScriptedModel(replies=[Usage()])
     with pytest.raises(ModelError, match=r"^scripted: the reply is no AgentAction: at action_type: Field required"):
         await model.generate(request(response_type=AgentAction))
 
