@@ -343,7 +343,8 @@ class Agent(Component):
     """Whether only one episode at a time can hold such an agent, such as a person at the terminal."""
     recallable: ClassVar[bool] = False
     """Whether ``aact`` does the same again where it is sent the same and models reply the same. The journal then keeps
-    the replies alone, and a resumed run has ``aact`` find the actions again; else it keeps the actions as well."""
+    the replies alone, and a resumed run has ``aact`` find the actions again; else it keeps the actions as well. A
+    subclass that acts upon anything besides takes it back."""
     grace: ClassVar[float] = 0.0
     """Seconds beyond ``timeout`` that the kernel waits, for agents that keep the limit themselves and still act."""
 

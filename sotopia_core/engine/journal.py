@@ -127,11 +127,9 @@ class EpisodeJournal(ReplyJournal):
 
         ``why_nothing`` is the reason where it did nothing since no reply could be used.
         """
-        if (
-            self._writer is None
-            or unicode_text(action.argument) != action.argument
-            or any(unicode_text(name) != name for name in action.to)
-        ):
+        if self._writer is None:
+            return
+        if unicode_text(action.argument) != action.argument or any(unicode_text(name) != name for name in action.to):
             return  # the environment refuses it
         payload = action.model_dump(mode="json", exclude_defaults=True)
         if why_nothing:

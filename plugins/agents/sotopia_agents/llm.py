@@ -133,10 +133,7 @@ class LLMAgent(Agent):
 
     def _do(self, observation: Observation, action: AgentAction) -> None:
         mind = self._mind
-        mind.chat += (
-            self._question(observation),
-            ChatMessage(role="assistant", content=action.model_dump_json()),
-        )
+        mind.chat += (self._question(observation), ChatMessage(role="assistant", content=action.model_dump_json()))
         mind.unanswered.clear()
 
     def _opening(self, observation: Observation) -> ChatMessage:
