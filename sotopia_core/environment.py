@@ -54,6 +54,16 @@ class Info(TypedDict):
     complete_rating: float | None
 
 
+class _Sent(NamedTuple):
+    """What all observations of one turn follow from: kept in their place, since they are many."""
+
+    present: tuple[str, ...]
+    """Those who were sent one: all who had not left before the actions that are told in it."""
+    remaining: tuple[str, ...]
+    in_turn: tuple[str, ...]
+    happened: tuple[Event, ...]
+
+
 class Step(NamedTuple):
     """PettingZoo's five dicts, keyed by agent name; all agents are in each of them, those who left included.
 
@@ -141,6 +151,7 @@ class ParallelSotopiaEnv:
         self._events: list[Event] = []
         self._left: set[str] = set()
         self._seen: dict[str, list[Event]] = {name: [] for name in self.names}
+        self._sent: list[_Sent] = []
         self._current: dict[str, Observation] = {}
         self.in_turn: tuple[str, ...] = ()
         self._contexts: dict[str, EvaluationContext] = {}
@@ -160,6 +171,17 @@ class ParallelSotopiaEnv:
     def observations(self) -> dict[str, Observation]:
         """What each agent that was still there at the latest turn was sent."""
         return dict(self._current)
+
+    def observations_of(self, turn: int) -> dict[str, Observation]:
+        """Return what each agent that was still there was sent at a turn since the beginning, as it was then."""
+        sent = self._sent[turn]
+        return {name: self._observation(turn, name, sent) for name in sent.present}
+
+    def actions_of(self, turn: int) -> dict[str, AgentAction]:
+        """Return what those in turn did upon these observations; empty for the latest turn."""
+        if turn + 1 == len(self._sent):
+            return {}
+        return {event.sender: event.action for event in self._sent[turn + 1].happened}
 
     def seats(self) -> tuple[Seat, ...]:
         """Return a seat for each agent, for the components that act to be bound to."""
@@ -191,16 +213,28 @@ class ParallelSotopiaEnv:
             self._seed = seed
         self._start()
         self.in_turn = self._choose(self.transcript)
-        self._current = {
-            name: self._observation(name, self.names, background=background)
-            for name, background in self._backgrounds.items()
-        }
+        self._send(self.names, self.names, ())
         return self.observations
 
-    async def astep(self, actions: Mapping[str, AgentAction], *, score: bool = True) -> Step:
-        """Take a turn: all agents in turn act at once, then the response evaluators look.
+    def _send(self, present: tuple[str, ...], remaining: tuple[str, ...], happened: tuple[Event, ...]) -> None:
+        sent = _Sent(present, remaining, self.in_turn, happened)
+        self._sent.append(sent)
+        self._current = {name: self._observation(self.turn, name, sent) for name in present}
+        for name, observation in self._current.items():
+            self._seen[name] += observation.events
 
-        If it is the last one, the terminal evaluators score the interaction, unless that is left to :meth:`score`.
+    async def astep(self, actions: Mapping[str, AgentAction]) -> Step:
+        """Take a turn, as :meth:`advance` does, and where it was the last one, :meth:`score` the interaction.
+
+        Returns what everybody is sent, and how it stands.
+        """
+        await self.advance(actions)
+        if self.done:
+            await self.score()
+        return self._step()
+
+    async def advance(self, actions: Mapping[str, AgentAction]) -> None:
+        """Take a turn: all agents in turn act at once, then the response evaluators look.
 
         ``actions`` needs one for each agent in turn; the others may only do nothing. ``ActionError`` where an action
         is against the rules, ``EpisodeOverError`` after the end; in both cases nothing has changed. ``PluginError``
@@ -210,7 +244,7 @@ class ParallelSotopiaEnv:
             raise EpisodeOverError("the episode has not begun; call reset first")
         if self.done:
             raise EpisodeOverError(f"the episode ended at turn {self.turn}; call reset to play another")
-        present = [name for name in self.names if name not in self._left]
+        present = self.names if not self._left else tuple(name for name in self.names if name not in self._left)
         happened = self._check(actions)
         self._events += happened
         self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
@@ -220,15 +254,7 @@ class ParallelSotopiaEnv:
         self.done = any(verdict.terminated for verdict in verdicts)
         self.comments = "; ".join(verdict.comments for verdict in verdicts if verdict.comments)
         self.in_turn = () if self.done else self._choose(transcript)
-        self._current = {}
-        remaining = tuple(name for name in present if name not in self._left)
-        for name in present:
-            seen = events_for(happened, name)
-            self._seen[name] += seen
-            self._current[name] = self._observation(name, remaining, events=seen)
-        if self.done and score:
-            await self.score()
-        return self._step()
+        self._send(present, transcript.remaining, happened)
 
     async def score(self) -> dict[str, Reward]:
         """Score the interaction, which is over. Returns each agent's reward; ``ValueError`` where it goes on."""
@@ -277,21 +303,14 @@ class ParallelSotopiaEnv:
             infos={name: {"comments": self.comments, "complete_rating": ratings[name]} for name in names},
         )
 
-    def _observation(
-        self,
-        name: str,
-        remaining: tuple[str, ...],
-        *,
-        background: Background | None = None,
-        events: tuple[Event, ...] = (),
-    ) -> Observation:
+    def _observation(self, turn: int, name: str, sent: _Sent) -> Observation:
         return Observation.trusted(
-            turn=self.turn,
+            turn=turn,
             agent=name,
-            background=background,
-            events=events,
-            available_actions=self.action_types if name in self.in_turn else ("none",),
-            remaining=remaining,
+            background=None if turn else self._backgrounds[name],
+            events=events_for(sent.happened, name),
+            available_actions=self.action_types if name in sent.in_turn else ("none",),
+            remaining=sent.remaining,
         )
 
     def _choose(self, transcript: Transcript) -> tuple[str, ...]:
@@ -311,7 +330,7 @@ class ParallelSotopiaEnv:
     def _disordered(self, what: BaseException | str) -> PluginError:
         return PluginError(titled(type(self._ordering)), "choosing who acts", what)
 
-    def _check(self, actions: Mapping[str, AgentAction]) -> list[Event]:
+    def _check(self, actions: Mapping[str, AgentAction]) -> tuple[Event, ...]:
         """Hold the actions against the rules and return what happens, in the order of the seats."""
         for name, action in actions.items():
             if not isinstance(action, AgentAction):
@@ -325,7 +344,7 @@ class ParallelSotopiaEnv:
         missing = [name for name in self.in_turn if name not in actions]
         if missing:
             raise ActionError(f"{missing[0]} is in turn at turn {self.turn} and gave no action", missing[0])
-        return [Event.trusted(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn]
+        return tuple([Event.trusted(turn=self.turn, sender=name, action=actions[name]) for name in self.in_turn])
 
     def _check_one(self, name: str, action: AgentAction) -> None:
         if unicode_text(action.argument) != action.argument:
@@ -368,7 +387,7 @@ class ParallelSotopiaEnv:
         return EvaluationContext(seed=seed, models=self._models.lend(role, "judge", seed, answered))
 
     def _scene(self, role: str) -> Scene:
-        if role in self._seen:
+        if role in self._backgrounds:
             return Scene(
                 background=self._backgrounds[role],
                 events=tuple(self._seen[role]),

@@ -47,6 +47,11 @@ class Notifier:
         """Tell that a turn was taken."""
         self._tell("sotopia_turn_taken", run=run, pk=pk, turn=turn)
 
+    @property
+    def hears_turns(self) -> bool:
+        """Whether anybody wants to be told of turns."""
+        return bool(self._listeners("sotopia_turn_taken"))
+
     def model_called(
         self,
         run: RunRecord,

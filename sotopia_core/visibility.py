@@ -76,7 +76,7 @@ def event_for(event: Event, viewer: str) -> Event | None:
 
 def events_for(events: Iterable[Event], viewer: str) -> tuple[Event, ...]:
     """Return the events of one turn as one agent may know them."""
-    return tuple(seen for event in events if (seen := event_for(event, viewer)) is not None)
+    return tuple([seen for event in events if (seen := event_for(event, viewer)) is not None])
 
 
 def _participant(combo: Combo, viewer: int, other: int, mode: Mode) -> Participant:

@@ -143,7 +143,7 @@ class _Playing:
         wiring = self.stage.wiring
         section = wiring.config.run
         self.pk = self.task.pk(self.stage.run.pk)
-        self.turns: list[Turn] = []
+        self.turns: tuple[Turn, ...] = ()
         self.env = ParallelSotopiaEnv(
             self.task.combo,
             evaluators=(*wiring.response_evaluators, *wiring.terminal_evaluators),
@@ -169,14 +169,14 @@ class _Playing:
             interaction = Interaction(
                 self.env,
                 [seating.make(seat) for seat in range(len(self.env.names))],
-                self._took_turn,
+                self._took_turn if self.stage.notifier.hears_turns else None,
                 self.journal,
                 on_invalid_action=self.stage.wiring.config.run.on_invalid_action,
             )
             try:
                 await interaction.play()
             finally:
-                failed_role = interaction.failed_role
+                self.turns, failed_role = interaction.turns, interaction.failed_role
         except (InputError, ModelAccessError):
             raise
         except SotopiaError as error:
@@ -240,7 +240,6 @@ class _Playing:
         return self.stage.provenance.model_copy(update={"fingerprint": fingerprint, "answered": answered})
 
     def _took_turn(self, turn: Turn) -> None:
-        self.turns.append(turn)
         self.stage.notifier.turn_taken(self.stage.run, self.pk, turn)
 
     def _called(self, role: str, request: ModelRequest[Any], completion: Completion) -> None:
@@ -277,7 +276,7 @@ class _Playing:
             status=_status(env, cause),
             cause=cause,
             ended=env.comments or None,
-            turns=tuple(self.turns),
+            turns=self.turns,
             evaluations=env.evaluations,
             outcome=env.outcome,
             rewards=reward_entries(env.names, env.outcome),

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from sotopia_core.config import InvalidActionRule
 from sotopia_core.engine.journal import EpisodeJournal
-from sotopia_core.environment import ParallelSotopiaEnv, Step
+from sotopia_core.environment import ParallelSotopiaEnv
 from sotopia_core.episodes import Turn
 from sotopia_core.errors import (
     ActionError,
@@ -35,7 +35,7 @@ logger = logging.getLogger("sotopia.engine")
 
 
 class Interaction:
-    """One episode in play. ``turns`` holds what has happened so far, also after a failure.
+    """One episode in play. ``turns`` is what has happened so far, also after a failure.
 
     The agents are let go when they have seen the end. What they remember is not held while judges are at work.
 
@@ -55,9 +55,9 @@ class Interaction:
     ) -> None:
         self.env = env
         self._on_invalid_action = on_invalid_action
-        self._stood_in: dict[str, str] = {}
+        self._stood_in: dict[int, dict[str, str]] = {}
+        self._turns = 0
         self.failed_role = ""
-        self.turns: list[Turn] = []
         self._on_turn = on_turn
         self._journal = EpisodeJournal("") if journal is None else journal
         seats = env.seats()
@@ -66,6 +66,19 @@ class Interaction:
         for agent, seat in zip(agents, seats, strict=True):
             agent.bind(seat)
         self._agents: Mapping[str, Agent] = dict(zip(env.names, agents, strict=True))
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns that were taken, and the one at which it was over, if it is."""
+        return tuple(map(self._turn, range(self._turns)))
+
+    def _turn(self, number: int) -> Turn:
+        return Turn.trusted(
+            number=number,
+            observations=self.env.observations_of(number),
+            actions=self.env.actions_of(number),
+            stood_in=self._stood_in.get(number, {}),
+        )
 
     async def play(self) -> None:
         """Play to the end, and have it scored.
@@ -76,15 +89,10 @@ class Interaction:
         try:
             observations = self.env.reset()
             while not self.env.done:
-                actions = await self._act(observations)
-                turn = Turn.trusted(
-                    number=self.env.turn, observations=observations, actions=actions, stood_in=self._stood_in
-                )
-                self._stood_in = {}
-                step = await self._step(actions)
-                self._keep(turn)
-                observations = {name: step.observations[name] for name in self.env.observations}
-            self._keep(Turn(number=self.env.turn, observations=observations))
+                await self._step(await self._act(observations))
+                self._tell()
+                observations = self.env.observations
+            self._tell()
             for name, observation in observations.items():
                 await self._observe(name, observation)
         except (asyncio.CancelledError, InputError, ModelAccessError):
@@ -96,9 +104,9 @@ class Interaction:
             self._journal.forget_questions()
         await self.env.score()
 
-    async def _step(self, actions: Mapping[str, AgentAction]) -> Step:
+    async def _step(self, actions: Mapping[str, AgentAction]) -> None:
         try:
-            return await self.env.astep(actions, score=False)
+            await self.env.advance(actions)
         except ActionError as error:
             self.failed_role = error.agent
             raise
@@ -106,10 +114,10 @@ class Interaction:
             self.failed_role = error.plugin
             raise
 
-    def _keep(self, turn: Turn) -> None:
-        self.turns.append(turn)
+    def _tell(self) -> None:
+        self._turns += 1
         if self._on_turn is not None:
-            self._on_turn(turn)
+            self._on_turn(self._turn(self._turns - 1))
 
     async def _act(self, observations: Mapping[str, Observation]) -> dict[str, AgentAction]:
         acting = [name for name in self.env.names if name in observations and observations[name].in_turn]
@@ -130,7 +138,7 @@ class Interaction:
         done = self._journal.action(observation.turn, name)
         if done is not None:
             if why := self._journal.why_nothing(observation.turn, name):
-                self._stood_in[name] = why
+                self._stand_in(observation.turn, name, why)
                 return done  # the agent never came to act
             doing = f"being told again of turn {observation.turn}"
             await self._contain(name, doing, lambda: agent.replay(observation, done))
@@ -141,13 +149,16 @@ class Interaction:
             if self._on_invalid_action == "fail":
                 raise
             self.failed_role = ""
-            self._stood_in[name] = one_line(error)
+            self._stand_in(observation.turn, name, one_line(error))
             await self._journal.keep_action(observation.turn, name, NO_ACTION, why_nothing=one_line(error))
             return NO_ACTION
         action = self._checked(name, observation.turn, given)
         if not (agent.recallable and self._journal.has_asked(observation.turn, name)):
             await self._journal.keep_action(observation.turn, name, action)
         return action
+
+    def _stand_in(self, turn: int, name: str, why: str) -> None:
+        self._stood_in.setdefault(turn, {})[name] = why
 
     def _checked(self, name: str, turn: int, action: object) -> AgentAction:
         if isinstance(action, AgentAction) and is_well_formed(action):

@@ -421,10 +421,22 @@ async def test_scoring_can_be_left_for_later():
     env.reset()
     with pytest.raises(ValueError, match="the episode goes on at turn 0"):
         await env.score()
-    step = await env.astep({MIA: NOTHING}, score=False)
-    assert step.terminations == {MIA: True, LEO: True}
-    assert step.rewards == {MIA: None, LEO: None}
-    assert env.evaluations == ()
+    await env.advance({MIA: NOTHING})
+    assert env.done and env.evaluations == () and env.outcome == {}
     outcome = await env.score()
     assert {name: reward.overall for name, reward in outcome.items()} == {MIA: 7.0, LEO: 7.0}
     assert outcome == env.outcome
+
+
+async def test_what_was_sent_and_done_at_each_turn_can_be_told_later():
+    env = environment(3, After(turns=3))
+    seen, done = [env.reset()], []
+    for actions in ({MIA: speak("psst", LEO)}, {LEO: LEAVE}, {ZOE: speak("well")}):
+        done.append(actions)
+        step = await env.astep(actions)
+        seen.append({name: step.observations[name] for name in env.observations})
+    assert [env.observations_of(turn) for turn in range(4)] == seen
+    assert [env.actions_of(turn) for turn in range(4)] == [*done, {}]
+    assert LEO not in seen[3] and seen[1][ZOE].events == ()
+    with pytest.raises(IndexError):
+        env.observations_of(4)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from pydantic import BaseModel, Field, field_validator
 from pydantic_core import from_json
 from yarl import URL
@@ -109,9 +110,9 @@ class OpenAICompatible(ServedModel):
             total=self.timeout, sock_connect=self.connect_timeout, sock_read=self.read_timeout, ceil_threshold=60.0
         )
 
-    def _headers(self) -> Mapping[str, str]:
+    def _headers(self) -> Mapping[str, str] | None:
         key = key_from(self.api_key_env)
-        return _JSON if key is None else {**_JSON, "Authorization": f"Bearer {key}"}
+        return None if key is None else {"Authorization": f"Bearer {key}"}
 
     @cached_property
     def _latest(self) -> _Latest:
@@ -132,7 +133,7 @@ class OpenAICompatible(ServedModel):
         latest.loop, latest.session = loop, session
         return session
 
-    def _body(self, request: ModelRequest[Any], *, by_schema: bool) -> bytes:
+    def _body(self, request: ModelRequest[Any], *, by_schema: bool) -> _Body:
         """Write the body of a request. By hand, since the messages of a long episode are many."""
         messages = [message.as_json() for message in request.messages]
         tail = self._options(request.temperature, request.max_tokens)
@@ -145,11 +146,11 @@ class OpenAICompatible(ServedModel):
             if not by_schema or request.re_ask:  # a server may have taken the schema and not have heeded it
                 schema = json_schema_for(response_type, request.context)
                 _append_to_last_user_message(messages, request.messages, instructions_for(schema))
-        return b'%b,"messages":[%b]%b}' % (self._head, b",".join(messages), tail.encode())
+        return _Body(self._head, messages, f"]{tail}}}".encode())
 
     @cached_property
     def _head(self) -> bytes:
-        return f'{{"model":{_encode(self.model)}'.encode()
+        return f'{{"model":{_encode(self.model)},"messages":['.encode()
 
     def _options(self, temperature: float | None, max_tokens: int | None) -> str:
         given = {
@@ -207,15 +208,38 @@ class OpenAICompatible(ServedModel):
         return without_secrets(str(error), self._key_variables) or type(error).__name__
 
 
+class _Body(aiohttp.Payload):
+    """A body that is put together only while it is being sent: a request waits long, and its messages are there anyway.
+
+    Its parts are a head, messages to be separated by commas, and a tail.
+    """
+
+    _autoclose = True  # nothing is open
+
+    def __init__(self, head: bytes, messages: Sequence[bytes], tail: bytes) -> None:
+        super().__init__((head, messages, tail), content_type="application/json")
+        self._size = len(head) + sum(map(len, messages)) + max(len(messages) - 1, 0) + len(tail)
+
+    def _whole(self) -> bytes:
+        head, messages, tail = self._value
+        return b"%b%b%b" % (head, b",".join(messages), tail)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._whole().decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await writer.write(self._whole())
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await writer.write(self._whole())
+
+
 @dataclass(slots=True)
 class _Latest:
     """The event loop that a model was asked in last, and its session."""
 
     loop: asyncio.AbstractEventLoop | None = None
     session: aiohttp.ClientSession | None = None
-
-
-_JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 
 
 async def _content(response: aiohttp.ClientResponse) -> bytes | None:
