@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import threading
 import time
 from json.encoder import encode_basestring
 from typing import Any
@@ -37,30 +38,35 @@ def generator(*parts: str | int) -> random.Random:
     return random.Random(derive_seed(*parts))
 
 
-class Lots(random.Random):
-    """A generator for uses that mostly draw nothing: it is seeded for each, as by :func:`generator`, once one draws."""
+def lots(*parts: str | int) -> random.Random:
+    """Return what :func:`generator` does, for a use that mostly draws nothing and is over before the next one.
+
+    It is one generator for each thread, and is seeded once a use draws: a generator's state takes 2.5 kB, and seeding
+    it takes longer than most turns of an ordering.
+    """
+    return _urn.lots.of(parts)
+
+
+class _Lots(random.Random):
+    """A generator that is seeded for each use, once one draws."""
 
     def __init__(self) -> None:
         self._parts: tuple[str | int, ...] = ()
         super().__init__(0)
 
-    def of(self, *parts: str | int) -> Lots:
-        """Return itself, for the use that the parts name; an earlier use is over with this."""
+    def of(self, parts: tuple[str | int, ...]) -> _Lots:
         self._parts = parts
         return self
 
     def random(self) -> float:
-        """Return the next number in [0, 1)."""
         self._seed_if_due()
         return super().random()
 
     def getrandbits(self, k: int, /) -> int:
-        """Return the next ``k`` bits."""
         self._seed_if_due()
         return super().getrandbits(k)
 
     def getstate(self) -> tuple[Any, ...]:
-        """Return the state, after seeding."""
         self._seed_if_due()
         return super().getstate()
 
@@ -68,6 +74,14 @@ class Lots(random.Random):
         if self._parts:
             parts, self._parts = self._parts, ()
             self.seed(derive_seed(*parts))
+
+
+class _Urn(threading.local):
+    def __init__(self) -> None:
+        self.lots = _Lots()
+
+
+_urn = _Urn()
 
 
 def new_pk() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypedDict, get_args
 
 from sotopia_core.asking import ReplyJournal
-from sotopia_core.digests import Lots, derive_seed
+from sotopia_core.digests import derive_seed, lots
 from sotopia_core.episodes import Turn
 from sotopia_core.errors import (
     ActionError,
@@ -40,7 +40,7 @@ from sotopia_core.models import Scene
 from sotopia_core.plugins import CORE, titled
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
 from sotopia_core.registry import Registry
-from sotopia_core.visibility import Mode, background_for, background_for_judge, events_for
+from sotopia_core.visibility import Mode, background_for_judge, backgrounds_for, events_for
 
 MODES: Final = get_args(Mode)
 MISSING_RULES: Final = get_args(MissingRule)
@@ -135,11 +135,9 @@ class ParallelSotopiaEnv:
         self._models = LentModels(find_model, on_call, journal, turn=lambda: self.turn, scene=self._scene)
         self._run = run
         self._episode = episode
-        names = self.combo.names
-        self._backgrounds = {name: background_for(self.combo, seat, mode) for seat, name in enumerate(names)}
+        self._backgrounds = backgrounds_for(self.combo, mode)
         self._judges_background = background_for_judge(self.combo)
         self._seed = seed
-        self._lots = Lots()
         self._start()
 
     def _start(self) -> None:
@@ -149,7 +147,7 @@ class ParallelSotopiaEnv:
         self.evaluations: tuple[Evaluation, ...] = ()
         self.outcome: dict[str, Reward] = {}
         self._events: list[Event] = []
-        self._left: set[str] = set()
+        self._left: frozenset[str] = frozenset()
         self._seen: dict[str, list[Event]] = {name: [] for name in self.names}
         self._sent: list[_Sent] = []
         self._current: dict[str, Observation] = {}
@@ -163,7 +161,7 @@ class ParallelSotopiaEnv:
             background=self._judges_background,
             turn=self.turn,
             events=tuple(self._events),
-            left=frozenset(self._left),
+            left=self._left,
             game_metadata=self.combo.environment.game_metadata or {},
         )
 
@@ -315,7 +313,7 @@ class ParallelSotopiaEnv:
 
     def _choose(self, transcript: Transcript) -> tuple[str, ...]:
         try:
-            chosen = tuple(self._ordering.in_turn(transcript, self._lots.of(self._seed, "ordering", self.turn)))
+            chosen = tuple(self._ordering.in_turn(transcript, lots(self._seed, "ordering", self.turn)))
         except BaseException as error:
             pass_on(error)
             raise self._disordered(error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from statistics import fmean
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -77,7 +78,7 @@ class DimensionSet(Value):
     @property
     def digest(self) -> str:
         """16 hexadecimal digits that depend on everything in the set."""
-        return digest(self.model_dump(mode="json"))
+        return _digest_of(self)
 
     def __getitem__(self, name: str) -> Dimension:
         for dimension in self.dimensions:
@@ -137,6 +138,11 @@ def _dimension_from_field(owner: str, name: str, info: FieldInfo) -> Dimension:
         integer=annotation is int,
         weight=weight,
     )
+
+
+@lru_cache(maxsize=256)
+def _digest_of(dimensions: DimensionSet) -> str:
+    return digest(dimensions.model_dump(mode="json"))
 
 
 class Score(Value):

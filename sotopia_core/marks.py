@@ -41,6 +41,8 @@ def resolve(text: str, viewer: Viewer, owner: int | None = None) -> str:
     ``owner`` is the seat whose goal the text is, None for a scenario. The judge reads everything; the owner's marks
     are open to everyone in a scenario and to the owner alone in a goal.
     """
+    if "<" not in text:
+        return text
     return "".join(_read(_parse(text)[0], viewer, owner))
 
 

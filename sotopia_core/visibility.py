@@ -15,12 +15,12 @@ except in omniscient mode, which shows goals and nothing else besides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from sotopia_core.marks import JUDGE, resolve
 from sotopia_core.messages import ENVIRONMENT, AgentAction, Background, Event, Participant
-from sotopia_core.profiles import AgentProfile, Combo, RelationshipType
+from sotopia_core.profiles import Combo, RelationshipType
 
 Mode = Literal["standard", "omniscient", "lite"]
 """``omniscient``: every agent is told every goal. ``lite``: of the others, every agent is told the name alone."""
@@ -39,23 +39,26 @@ def visible_fields(relationship: RelationshipType) -> tuple[str, ...]:
     return ()
 
 
+def backgrounds_for(combo: Combo, mode: Mode = "standard") -> dict[str, Background]:
+    """Return what each agent knows before turn 0, by name."""
+    abouts = _abouts(combo)
+    return {name: _background(combo, seat, mode, abouts) for seat, name in enumerate(combo.names)}
+
+
 def background_for(combo: Combo, seat: int, mode: Mode = "standard") -> Background:
     """Return what the agent in a seat (0-based) knows before turn 0."""
-    return Background(
-        viewer=combo.names[seat],
-        scenario=resolve(combo.environment.scenario, seat),
-        participants=tuple(_participant(combo, seat, other, mode) for other in range(len(combo.agents))),
-    )
+    return _background(combo, seat, mode, _abouts(combo))
 
 
 def background_for_judge(combo: Combo) -> Background:
     """Return the whole truth: every profile with its secret, every goal, every marked passage."""
-    return Background(
+    agents = zip(combo.names, _abouts(combo), combo.environment.agent_goals, strict=True)
+    return Background.trusted(
         viewer=ENVIRONMENT,
         scenario=resolve(combo.environment.scenario, JUDGE),
         participants=tuple(
-            Participant(name=agent.name, profile=_whole(agent), goal=resolve(goal, JUDGE, owner=seat))
-            for seat, (agent, goal) in enumerate(zip(combo.agents, combo.environment.agent_goals, strict=True))
+            Participant.trusted(name=name, profile=about, goal=resolve(goal, JUDGE, owner=seat))
+            for seat, (name, about, goal) in enumerate(agents)
         ),
     )
 
@@ -79,16 +82,32 @@ def events_for(events: Iterable[Event], viewer: str) -> tuple[Event, ...]:
     return tuple([seen for event in events if (seen := event_for(event, viewer)) is not None])
 
 
-def _participant(combo: Combo, viewer: int, other: int, mode: Mode) -> Participant:
-    agent, goal = combo.agents[other], combo.environment.agent_goals[other]
-    if viewer == other:
-        return Participant(name=agent.name, profile=_whole(agent), goal=resolve(goal, viewer, owner=other))
-    seen = () if mode == "lite" else visible_fields(combo.relationship(viewer, other))
-    profile = {key: value for key, value in _whole(agent).items() if key in seen}
-    shown = resolve(goal, viewer, owner=other) if mode == "omniscient" else None
-    return Participant(name=agent.name, profile=profile, goal=shown)
+def _background(combo: Combo, seat: int, mode: Mode, abouts: Sequence[Mapping[str, Any]]) -> Background:
+    return Background.trusted(
+        viewer=combo.names[seat],
+        scenario=resolve(combo.environment.scenario, seat),
+        participants=tuple([_participant(combo, seat, other, mode, abouts[other]) for other in range(len(abouts))]),
+    )
 
 
-def _whole(agent: AgentProfile) -> dict[str, Any]:
-    everything = agent.model_dump(mode="json", exclude=set(_NOT_ABOUT_THE_CHARACTER))
-    return {key: value for key, value in everything.items() if value not in (None, "", [])}
+def _participant(combo: Combo, viewer: int, other: int, mode: Mode, about: Mapping[str, Any]) -> Participant:
+    own = viewer == other
+    seen = () if own or mode == "lite" else visible_fields(combo.relationship(viewer, other))
+    goal = combo.environment.agent_goals[other]
+    return Participant.trusted(
+        name=combo.names[other],
+        profile={key: value for key, value in about.items() if own or key in seen},
+        goal=resolve(goal, viewer, owner=other) if own or mode == "omniscient" else None,
+    )
+
+
+def _abouts(combo: Combo) -> list[dict[str, Any]]:
+    """Return all that there is to know about each agent, in the order of the seats."""
+    return [
+        {
+            key: value
+            for key, value in agent.model_dump(mode="json", exclude=set(_NOT_ABOUT_THE_CHARACTER)).items()
+            if value not in (None, "", [])
+        }
+        for agent in combo.agents
+    ]

@@ -6,6 +6,7 @@ import hashlib
 from asyncio import Future, get_running_loop
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -31,8 +32,8 @@ ASKED: Final = "asked"
 
 _COMPLETION: Final = TypeAdapter(Completion)
 
-Place = tuple[int, str, str]
-"""(turn, role, purpose)."""
+Place = tuple[str, str]
+"""(role, purpose)."""
 
 
 class EpisodeJournal(ReplyJournal):
@@ -65,17 +66,11 @@ class EpisodeJournal(ReplyJournal):
         """By role."""
         self._actions: dict[tuple[int, str], AgentAction] = {}
         self._why_nothing: dict[tuple[int, str], str] = {}
-        self._asked: set[tuple[int, str]] = set()
-        """(turn, role) of those that got a reply."""
-        self._unanswered: Counter[tuple[int, str]] = Counter()
-        """How many questions of each role in each turn have no answer, or none yet."""
-        self._next: dict[Place, int] = {}
-        """The number of the next entry in each place."""
-        self._first: dict[Place, int] = {}
-        """The number of the first entry in each place that was not given up, where that is not 0."""
+        self._latest = -1
+        self._turns: defaultdict[int, _TurnBook] = defaultdict(_TurnBook)
         for entry in entries:
             self._read(entry)
-        self.began_empty = not self._next
+        self.began_empty = not self._turns
 
     def recall(self, key: ReplyKey, request: ModelRequest[Any]) -> Completion | None:
         """Return what an earlier process kept under the key, if there is anything."""
@@ -83,17 +78,18 @@ class EpisodeJournal(ReplyJournal):
             raise self.fault
         completion = self._replies.pop(key, None)
         if completion is None:
-            self._unanswered[key.turn, key.role] += 1
+            self._turns[key.turn].unanswered[key.role] += 1
         return completion
 
     async def keep(self, key: ReplyKey, request: ModelRequest[Any], completion: Completion) -> None:
         """Make a completion durable; ``ModelError`` where it is no Unicode text, which nothing can keep."""
         if unicode_text(completion.text) != completion.text:
             raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
-        self._unanswered[key.turn, key.role] -= 1
-        self._asked.add((key.turn, key.role))
+        turn = self._turns[key.turn]
+        turn.unanswered[key.role] -= 1
+        turn.asked.add(key.role)
         payload = _payload(completion, self._digesters[key.role].digest(request))
-        written = self._append((key.turn, key.role, key.purpose), payload, key.attempt)
+        written = self._append(key.turn, key.role, key.purpose, payload, key.attempt)
         await self._durable(written)
         if self._on_keep is not None:
             self._on_keep(completion)
@@ -108,7 +104,7 @@ class EpisodeJournal(ReplyJournal):
 
     def has_asked(self, turn: int, role: str) -> bool:
         """Whether a role has a reply in a turn, and so need not be told what it did."""
-        return (turn, role) in self._asked
+        return turn in self._turns and role in self._turns[turn].asked
 
     def unused(self) -> Iterator[tuple[str, Completion]]:
         """Yield roles and completions that nobody recalled, since the actions that they led to were at hand."""
@@ -134,7 +130,7 @@ class EpisodeJournal(ReplyJournal):
         payload = action.model_dump(mode="json", exclude_defaults=True)
         if why_nothing:
             payload[WHY_NOTHING] = why_nothing
-        written = self._append((turn, agent, ACTION), payload)
+        written = self._append(turn, agent, ACTION, payload)
         if self.has_asked(turn, agent):
             written.add_done_callback(self._written)
         else:
@@ -145,18 +141,23 @@ class EpisodeJournal(ReplyJournal):
 
         Where a question went unanswered, that was the failure, and what was answered before it stands.
         """
-        if self._unanswered[turn, role] <= 0 and any(place[:2] == (turn, role) for place in self._next):
-            number = self._next.get((turn, role, GIVEN_UP), 0)
-            await self._durable(self._append((turn, role, GIVEN_UP), {"cause": cause}, number))
+        book = self._turns[turn]
+        if book.unanswered[role] <= 0 and any(place[0] == role for place in book.next):
+            number = book.next.get((role, GIVEN_UP), 0)
+            await self._durable(self._append(turn, role, GIVEN_UP, {"cause": cause}, number))
 
-    def _append(self, place: Place, payload: dict[str, Any], attempt: int = 0) -> Future[None]:
-        number = self._first.get(place, 0) + attempt
-        self._next[place] = max(self._next.get(place, 0), number + 1)
+    def _append(
+        self, turn: int, role: str, purpose: str, payload: dict[str, Any], attempt: int = 0
+    ) -> Future[None]:
+        if turn > self._latest:
+            self._latest = turn
+            for earlier in [one for one in self._turns if one < turn]:
+                del self._turns[earlier]  # nobody asks for them any more
+        number = self._turns[turn].number((role, purpose), attempt)
         if self._writer is None:
             done: Future[None] = get_running_loop().create_future()
             done.set_result(None)
             return done
-        turn, role, purpose = place
         return self._writer.append_journal((JournalEntry(self._episode, turn, role, purpose, payload, number),))
 
     async def _durable(self, written: Future[None]) -> None:
@@ -172,9 +173,9 @@ class EpisodeJournal(ReplyJournal):
             self.fault = error
 
     def _read(self, entry: JournalEntry) -> None:
-        place = (entry.turn, entry.seat, entry.purpose)
-        number = entry.attempt - self._first.get(place, 0)
-        self._next[place] = max(self._next.get(place, 0), entry.attempt + 1)
+        place, book = (entry.seat, entry.purpose), self._turns[entry.turn]
+        number = entry.attempt - book.first.get(place, 0)
+        book.next[place] = max(book.next.get(place, 0), entry.attempt + 1)
         try:
             match entry.purpose:
                 case purpose if purpose == GIVEN_UP:
@@ -189,7 +190,7 @@ class EpisodeJournal(ReplyJournal):
                     key = ReplyKey(entry.turn, entry.seat, purpose, number)
                     self._replies[key] = _COMPLETION.validate_python(said)
                     self._questions[key] = str(entry.payload.get(ASKED, ""))
-                    self._asked.add((entry.turn, entry.seat))
+                    book.asked.add(entry.seat)
         except ValidationError as error:
             raise StorageError(
                 f"the journal of episode {self._episode} cannot be read at turn {entry.turn}, {entry.seat}, "
@@ -197,13 +198,34 @@ class EpisodeJournal(ReplyJournal):
             ) from None
 
     def _forget(self, turn: int, role: str) -> None:
-        for place in [place for place in self._next if place[:2] == (turn, role) and place[2] != GIVEN_UP]:
-            self._first[place] = self._next[place]
+        book = self._turns[turn]
+        for place in [place for place in book.next if place[0] == role and place[1] != GIVEN_UP]:
+            book.first[place] = book.next[place]
         for key in [key for key in self._replies if (key.turn, key.role) == (turn, role)]:
             self.given_up[role] = self.given_up.get(role, Usage()) + self._replies.pop(key).usage
         self._actions.pop((turn, role), None)
         self._why_nothing.pop((turn, role), None)
-        self._asked.discard((turn, role))
+        book.asked.discard(role)
+
+
+@dataclass(slots=True)
+class _TurnBook:
+    """What must be known of one turn while it is being played."""
+
+    asked: set[str] = field(default_factory=set)
+    """Those roles that got a reply."""
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """How many questions of each role have no answer, or none yet."""
+    next: dict[Place, int] = field(default_factory=dict)
+    """The number of the next entry in each place."""
+    first: dict[Place, int] = field(default_factory=dict)
+    """The number of the first entry in each place that was not given up, where that is not 0."""
+
+    def number(self, place: Place, attempt: int) -> int:
+        """Return the number of the entry for an attempt that is counted from what was not given up."""
+        number = self.first.get(place, 0) + attempt
+        self.next[place] = max(self.next.get(place, 0), number + 1)
+        return number
 
 
 def _payload(completion: Completion, asked: str) -> dict[str, Any]:

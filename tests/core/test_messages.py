@@ -3,11 +3,12 @@
 import json
 import pickle
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import ValidationError
 
-from sotopia_core.digests import Lots, generator
+from sotopia_core.digests import generator, lots
 from sotopia_core.messages import AgentAction
 from sotopia_core.models import ChatMessage
 
@@ -38,11 +39,18 @@ def test_lots_draw_what_a_generator_of_the_same_use_would():
             one.shuffle([1, 2]),
         ]
 
-    lots = Lots()
     for turn in range(3):
-        assert draws(lots.of(7, "ordering", turn)) == draws(generator(7, "ordering", turn))
-    assert lots.of(7, "ordering", 9).getstate() == generator(7, "ordering", 9).getstate()
-    assert isinstance(lots, random.Random)
+        assert draws(lots(7, "ordering", turn)) == draws(generator(7, "ordering", turn))
+    assert lots(7, "ordering", 9).getstate() == generator(7, "ordering", 9).getstate()
+    assert isinstance(lots(7), random.Random)
+
+
+def test_each_thread_has_lots_of_its_own():
+    here = lots(7, "ordering", 1)
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(lots, 7, "ordering", 2).result()
+    assert here is not there
+    assert [here.random(), there.random()] == [generator(7, "ordering", turn).random() for turn in (1, 2)]
 
 
 @pytest.mark.parametrize("content", ["", "plain", 'a "quoted"\n\x00 line', "李 雷 é \U0001f600", "a\ud800b", "\ud83d"])

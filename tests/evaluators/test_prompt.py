@@ -168,10 +168,13 @@ def test_an_episode_in_which_nothing_happened_says_so():
     assert "\nNobody had left.\n" in message
 
 
-def test_the_system_message_names_every_participant_and_gives_every_rubric_with_its_range():
+def test_the_last_line_asks_for_every_participant_by_name():
+    assert user_message().endswith(f"\nNow judge each participant on each dimension: {'; '.join(NAMES)}.")
+
+
+def test_the_system_message_gives_every_rubric_with_its_range_and_is_the_same_for_all_episodes():
     system, _ = judge_messages(transcript(), DIMENSIONS)
-    for name in NAMES:
-        assert f"\n  - {name}\n" in system.content
+    assert not any(name in system.content for name in NAMES[:2])
     for dimension in DIMENSIONS.dimensions:
         heading = f"## {dimension.name}: a whole number from {dimension.low:g} to {dimension.high:g}\n\n"
         assert heading + dimension.rubric in system.content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -25,11 +25,11 @@ _DID: dict[ActionType, str] = {
 
 
 def judge_messages(transcript: Transcript, dimensions: DimensionSet) -> tuple[ChatMessage, ChatMessage]:
-    """Return the system message, which says how to judge on what dimensions, and the user message, the episode."""
-    return (
-        ChatMessage(role="system", content=_system(transcript, dimensions)),
-        ChatMessage(role="user", content=_episode(transcript)),
-    )
+    """Return the system message, which says how to judge on what dimensions, and the user message, the episode.
+
+    The first is the same for all episodes, so that providers can cache it.
+    """
+    return (_system(dimensions), ChatMessage(role="user", content=_episode(transcript)))
 
 
 def template_texts() -> dict[str, str]:
@@ -47,14 +47,16 @@ def describe_event(event: Event) -> str:
     return f"{entry}:{quoted(action.argument)}"
 
 
-def _system(transcript: Transcript, dimensions: DimensionSet) -> str:
-    return _template(SYSTEM).render(names=transcript.names, dimensions=dimensions.dimensions)
+@lru_cache(maxsize=64)
+def _system(dimensions: DimensionSet) -> ChatMessage:
+    return ChatMessage(role="system", content=_template(SYSTEM).render(dimensions=dimensions.dimensions))
 
 
 def _episode(transcript: Transcript) -> str:
     background = transcript.background
     return _template(EPISODE).render(
         scenario=background.scenario,
+        names=transcript.names,
         participants=[
             {"name": one.name, "profile": describe_profile(one.profile), "goal": one.goal or "none"}
             for one in background.participants
