@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sotopia_core.digests import derive_pk, derive_seed, digest
@@ -21,7 +23,7 @@ from sotopia_core.errors import InputError, ModelAccessError, SotopiaError, one_
 from sotopia_core.evaluation import Evaluation, Scored, Unscored
 from sotopia_core.interfaces import ModelFinder
 from sotopia_core.lifecycle import Notifier
-from sotopia_core.models import Completion, ModelRequest, Usage
+from sotopia_core.models import ChatMessage, Completion, ModelRequest, Usage
 from sotopia_core.profiles import Combo
 from sotopia_core.stores import Store
 from sotopia_core.wiring import Wiring
@@ -100,8 +102,12 @@ class Stage:
         return digest([self.identities[seats], combo.model_dump(mode="json", exclude={"pk"})])
 
 
-async def play_episode(task: Task, stage: Stage, journal: EpisodeJournal | None = None) -> EpisodeLog:
-    """Play one episode and return its record: scored, unscored, unjudged, or failed with its cause.
+Recorder = Callable[[], EpisodeLog]
+"""Makes the record of an episode that is over. A record is large, and so is not made before it can be stored."""
+
+
+async def play_episode(task: Task, stage: Stage, journal: EpisodeJournal | None = None) -> Recorder:
+    """Play one episode and return what makes its record: scored, unscored, unjudged, or failed with its cause.
 
     Without a ``journal`` its own is used, as far as there is one.
 
@@ -117,8 +123,8 @@ async def play_episode(task: Task, stage: Stage, journal: EpisodeJournal | None 
         playing.env.retire()
 
 
-async def judge_episode(task: Task, stage: Stage, stored: EpisodeLog) -> EpisodeLog:
-    """Ask those evaluators again that left an episode unscored, and return its record with what they say now.
+async def judge_episode(task: Task, stage: Stage, stored: EpisodeLog) -> Recorder:
+    """Ask those evaluators again that left an episode unscored; its record then has what they say now.
 
     Nobody plays; the evaluations that are complete stand. Raises what :func:`play_episode` does.
     """
@@ -137,13 +143,13 @@ class _Playing:
     usage: Accounts = field(default_factory=Accounts)
     spending: Ledger = field(default_factory=Ledger)
     answered: dict[str, list[str]] = field(default_factory=dict)
-    prompts: dict[str, str] = field(default_factory=dict)
+    prompts: dict[str, Sequence[ChatMessage]] = field(default_factory=dict)
+    interaction: Interaction | None = None
 
     def __post_init__(self) -> None:
         wiring = self.stage.wiring
         section = wiring.config.run
         self.pk = self.task.pk(self.stage.run.pk)
-        self.turns: tuple[Turn, ...] = ()
         self.env = ParallelSotopiaEnv(
             self.task.combo,
             evaluators=(*wiring.response_evaluators, *wiring.terminal_evaluators),
@@ -160,13 +166,13 @@ class _Playing:
             episode=self.pk,
         )
 
-    async def play(self) -> EpisodeLog:
+    async def play(self) -> Recorder:
         self.stage.notifier.episode_started(self.stage.run, self.pk, self.task.combo, self.task.trial)
         began, clock = datetime.now(UTC), time.monotonic()
         cause, failed_role = None, ""
         try:
             seating = self.stage.wiring.seating
-            interaction = Interaction(
+            self.interaction = Interaction(
                 self.env,
                 [seating.make(seat) for seat in range(len(self.env.names))],
                 self._took_turn if self.stage.notifier.hears_turns else None,
@@ -174,9 +180,9 @@ class _Playing:
                 on_invalid_action=self.stage.wiring.config.run.on_invalid_action,
             )
             try:
-                await interaction.play()
+                await self.interaction.play()
             finally:
-                self.turns, failed_role = interaction.turns, interaction.failed_role
+                failed_role = self.interaction.failed_role
         except (InputError, ModelAccessError):
             raise
         except SotopiaError as error:
@@ -185,12 +191,16 @@ class _Playing:
             cause = one_line(error)
             logger.warning("episode %s failed: %s", self.pk, cause, exc_info=error.__cause__)
         await self._settle(cause, failed_role)
-        return self._log(began, time.monotonic() - clock, cause)
+        return partial(self._log, began, time.monotonic() - clock, cause)
 
-    async def judge(self, stored: EpisodeLog) -> EpisodeLog:
-        env, names = self.env, self.env.names
-        await env.judge(stored.turns, stored.ended or "", [one for one in stored.evaluations if not _is_missing(one)])
+    async def judge(self, stored: EpisodeLog) -> Recorder:
+        kept = [evaluation for evaluation in stored.evaluations if not _is_missing(evaluation)]
+        await self.env.judge(stored.turns, stored.ended or "", kept)
         await self._settle(None, "")
+        return partial(self._rejudged, stored)
+
+    def _rejudged(self, stored: EpisodeLog) -> EpisodeLog:
+        env, names = self.env, self.env.names
         self.spending.add_all(stored.spending if self.journal.began_empty else {})
         before = stored.usage if self.journal.began_empty else {}  # else the journal knows all that it took
         usage = {role: before.get(role, Usage()) + taken for role, taken in self._usage().items()}
@@ -232,7 +242,8 @@ class _Playing:
         return taken
 
     def _prompts(self) -> str:
-        return "\n\n".join(self.prompts.values())
+        messages = (message for asked in self.prompts.values() for message in asked)
+        return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
     def _provenance(self) -> Provenance:
         answered = {role: tuple(names) for role, names in self.answered.items()}
@@ -246,7 +257,7 @@ class _Playing:
         self._count(role, completion)
         self.spending.add_completion(request, completion)
         if request.purpose == "judge":
-            self.prompts[role] = "\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages)
+            self.prompts[role] = request.messages
         self.stage.notifier.model_called(self.stage.run, self.pk, role, request, completion)
 
     def _count(self, role: str, completion: Completion) -> None:
@@ -276,7 +287,7 @@ class _Playing:
             status=_status(env, cause),
             cause=cause,
             ended=env.comments or None,
-            turns=self.turns,
+            turns=() if self.interaction is None else self.interaction.turns,
             evaluations=env.evaluations,
             outcome=env.outcome,
             rewards=reward_entries(env.names, env.outcome),

@@ -88,7 +88,7 @@ async def replay_episode(store: Store, episode: EpisodeLog, registry: Registry) 
     # Nobody hears of it: to plugins that listen, a replay would look like a run.
     silent = Registry().notifier(Faults())
     stage = Stage.of(run.model_copy(update={"config": config, **ingredients(wiring)}), wiring, silent)
-    again = await play_episode(Task(episode.combo, episode.draw, episode.trial), stage, journal)
+    again = (await play_episode(Task(episode.combo, episode.draw, episode.trial), stage, journal))()
     departures = [] if again.status == episode.status == "failed" else list(journal.departures)
     unused = sum(1 for _ in journal.unused())
     if unused and not departures:

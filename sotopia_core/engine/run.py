@@ -14,7 +14,7 @@ from typing import Final, Literal, get_args
 from sotopia_core.digests import digest, generator, new_pk
 from sotopia_core.engine.cache import ReplyCache
 from sotopia_core.engine.collecting import rare_collections
-from sotopia_core.engine.episode import Stage, Task, judge_episode, play_episode
+from sotopia_core.engine.episode import Recorder, Stage, Task, judge_episode, play_episode
 from sotopia_core.engine.lease import HeldLease, give_back, take_lease, this_process
 from sotopia_core.engine.spending import Meter
 from sotopia_core.engine.tally import Tally
@@ -44,6 +44,10 @@ SPARE_DESCRIPTORS: Final = 64
 
 SECONDS_TO_CLOSE: Final = 3.0
 """How long models may take to give back what they opened."""
+
+RECORDS_AT_A_TIME: Final = 64
+"""Records that are made and stored at a time. Where thousands of episodes end together, all at once would fill memory;
+fewer would make commits small."""
 
 logger = logging.getLogger("sotopia.engine")
 
@@ -143,6 +147,7 @@ class _Run:
         self.statuses: dict[str, EpisodeStatus] = {}
         """What the episodes that earlier processes stored came to."""
         self._played: set[str] = set()
+        self._recording = asyncio.Semaphore(RECORDS_AT_A_TIME)
         self._task: asyncio.Task[object] | None = None
         self._stopped_by = ""
         self.meter = Meter(self.wiring.config.budget, self._stop_for("budget"))
@@ -279,27 +284,29 @@ class _Run:
 
     async def _work(self, tasks: Iterator[Task], stage: Stage) -> None:
         for task in tasks:
-            episode = await self._play_one(task, stage)
-            keeping = asyncio.ensure_future(self._keep_episode(episode))
+            record = await self._play_one(task, stage)
+            keeping = asyncio.ensure_future(self._keep_episode(record))
             try:
                 await asyncio.shield(keeping)
             except asyncio.CancelledError:
                 await keeping  # what is handed to the writer gets stored, and so must be counted
                 raise
 
-    async def _play_one(self, task: Task, stage: Stage) -> EpisodeLog:
+    async def _play_one(self, task: Task, stage: Stage) -> Recorder:
         pk = task.pk(self.record.pk)
         if self.statuses.get(pk) != "unscored":
             return await play_episode(task, stage)
         assert self.store is not None
         return await judge_episode(task, stage, await asyncio.to_thread(self.store.get, EpisodeLog, pk))
 
-    async def _keep_episode(self, episode: EpisodeLog) -> None:
-        await self._keep(episode)
-        self._played.add(episode.pk)
-        self.result.tally.add(episode)
-        self.result.only = episode if self.record.planned == 1 else None
-        self.notifier.episode_finished(self.record, episode)
+    async def _keep_episode(self, record: Recorder) -> None:
+        async with self._recording:
+            episode = record()
+            await self._keep(episode)
+            self._played.add(episode.pk)
+            self.result.tally.add(episode)
+            self.result.only = episode if self.record.planned == 1 else None
+            self.notifier.episode_finished(self.record, episode)
 
     async def _keep(self, record: RunRecord | EpisodeLog) -> None:
         if self.writer is None:
