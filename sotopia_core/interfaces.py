@@ -265,25 +265,21 @@ class ModelHandle:
                 re_ask=re_ask,
                 scene=self._scene(),
             )
-            return await self._complete(key, request)
+            completion = None if self._journal is None else self._journal.recall(key, request)
+            if completion is None:
+                asked = self._re_ask_model if re_ask else self._model
+                completion = await asked.complete(request)
+                if not isinstance(completion, Completion):
+                    given = type(completion).__name__
+                    raise PluginError(asked.label, "answering", f"it gave {given}, not a Completion")
+                if self._journal is not None:  # before anybody uses it
+                    await self._journal.keep(key, request, completion)
+            if self._on_call is not None:
+                self._on_call(request, completion)
+            return completion
 
         model = self._model
         return await ask(put, tuple(messages), response_type, context, label=model.label, re_asks=model.re_asks)
-
-    async def _complete(self, key: ReplyKey, request: ModelRequest[Any]) -> Completion:
-        """Recall the completion, or ask for it and keep it before anybody uses it."""
-        completion = None if self._journal is None else self._journal.recall(key, request)
-        if completion is None:
-            model = self._re_ask_model if request.re_ask else self._model
-            completion = await model.complete(request)
-            if not isinstance(completion, Completion):
-                given = type(completion).__name__
-                raise PluginError(model.label, "answering", f"it gave {given}, not a Completion")
-            if self._journal is not None:
-                await self._journal.keep(key, request, completion)
-        if self._on_call is not None:
-            self._on_call(request, completion)
-        return completion
 
 
 @dataclass(frozen=True, kw_only=True)

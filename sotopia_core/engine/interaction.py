@@ -89,7 +89,15 @@ class Interaction:
         try:
             observations = self.env.reset()
             while not self.env.done:
-                await self._step(await self._act(observations))
+                acting = [name for name in self.env.names if name in observations and observations[name].in_turn]
+                for name, observation in observations.items():
+                    if name not in acting:
+                        await self._observe(name, observation)
+                if len(acting) == 1:  # the common case, without the cost of a task
+                    actions = {acting[0]: await self._ask(acting[0], observations[acting[0]])}
+                else:
+                    actions = await self._ask_all({name: observations[name] for name in acting})
+                await self._step(actions)
                 self._tell()
                 observations = self.env.observations
             self._tell()
@@ -119,16 +127,10 @@ class Interaction:
         if self._on_turn is not None:
             self._on_turn(self._turn(self._turns - 1))
 
-    async def _act(self, observations: Mapping[str, Observation]) -> dict[str, AgentAction]:
-        acting = [name for name in self.env.names if name in observations and observations[name].in_turn]
-        for name, observation in observations.items():
-            if name not in acting:
-                await self._observe(name, observation)
-        if len(acting) == 1:  # the common case, without the cost of a task
-            return {acting[0]: await self._ask(acting[0], observations[acting[0]])}
+    async def _ask_all(self, observations: Mapping[str, Observation]) -> dict[str, AgentAction]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {name: group.create_task(self._ask(name, observations[name])) for name in acting}
+                tasks = {name: group.create_task(self._ask(name, one)) for name, one in observations.items()}
         except BaseExceptionGroup as failures:  # whoever failed first is the cause; the others were cancelled
             raise failures.exceptions[0] from None
         return {name: task.result() for name, task in tasks.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from asyncio import Future, get_running_loop
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -78,7 +78,7 @@ class EpisodeJournal(ReplyJournal):
             raise self.fault
         completion = self._replies.pop(key, None)
         if completion is None:
-            self._turns[key.turn].unanswered[key.role] += 1
+            self._turns[key.turn].count(key.role, 1)
         return completion
 
     async def keep(self, key: ReplyKey, request: ModelRequest[Any], completion: Completion) -> None:
@@ -86,7 +86,7 @@ class EpisodeJournal(ReplyJournal):
         if unicode_text(completion.text) != completion.text:
             raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
         turn = self._turns[key.turn]
-        turn.unanswered[key.role] -= 1
+        turn.count(key.role, -1)
         turn.asked.add(key.role)
         payload = _payload(completion, self._digesters[key.role].digest(request))
         written = self._append(key.turn, key.role, key.purpose, payload, key.attempt)
@@ -142,7 +142,7 @@ class EpisodeJournal(ReplyJournal):
         Where a question went unanswered, that was the failure, and what was answered before it stands.
         """
         book = self._turns[turn]
-        if book.unanswered[role] <= 0 and any(place[0] == role for place in book.next):
+        if book.unanswered.get(role, 0) <= 0 and any(place[0] == role for place in book.next):
             number = book.next.get((role, GIVEN_UP), 0)
             await self._durable(self._append(turn, role, GIVEN_UP, {"cause": cause}, number))
 
@@ -214,12 +214,16 @@ class _TurnBook:
 
     asked: set[str] = field(default_factory=set)
     """Those roles that got a reply."""
-    unanswered: Counter[str] = field(default_factory=Counter)
+    unanswered: dict[str, int] = field(default_factory=dict)
     """How many questions of each role have no answer, or none yet."""
     next: dict[Place, int] = field(default_factory=dict)
     """The number of the next entry in each place."""
     first: dict[Place, int] = field(default_factory=dict)
     """The number of the first entry in each place that was not given up, where that is not 0."""
+
+    def count(self, role: str, questions: int) -> None:
+        """Add to how many of a role's questions have no answer."""
+        self.unanswered[role] = self.unanswered.get(role, 0) + questions
 
     def number(self, place: Place, attempt: int) -> int:
         """Return the number of the entry for an attempt that is counted from what was not given up."""

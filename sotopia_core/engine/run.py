@@ -284,7 +284,8 @@ class _Run:
 
     async def _work(self, tasks: Iterator[Task], stage: Stage) -> None:
         for task in tasks:
-            record = await self._play_one(task, stage)
+            stored = await self._stored(task)
+            record = await (play_episode(task, stage) if stored is None else judge_episode(task, stage, stored))
             keeping = asyncio.ensure_future(self._keep_episode(record))
             try:
                 await asyncio.shield(keeping)
@@ -292,12 +293,13 @@ class _Run:
                 await keeping  # what is handed to the writer gets stored, and so must be counted
                 raise
 
-    async def _play_one(self, task: Task, stage: Stage) -> Recorder:
+    async def _stored(self, task: Task) -> EpisodeLog | None:
+        """Return the record of an episode that is only to be judged again; None where it is to be played."""
         pk = task.pk(self.record.pk)
         if self.statuses.get(pk) != "unscored":
-            return await play_episode(task, stage)
+            return None
         assert self.store is not None
-        return await judge_episode(task, stage, await asyncio.to_thread(self.store.get, EpisodeLog, pk))
+        return await asyncio.to_thread(self.store.get, EpisodeLog, pk)
 
     async def _keep_episode(self, record: Recorder) -> None:
         async with self._recording:

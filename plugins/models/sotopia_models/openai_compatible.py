@@ -74,7 +74,7 @@ class OpenAICompatible(ServedModel):
 
     async def _attempt(self, request: ModelRequest[Any], *, by_schema: bool) -> Answer | Fault:
         try:
-            async with self._open_session().post(
+            async with await self._open_session().post(
                 self._url,
                 data=self._body(request, by_schema=by_schema),
                 headers=self._headers(),
