@@ -1,7 +1,9 @@
 """The environment: whose turn it is, what each agent sees, when it is over and how it is scored."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple, TypedDict, get_args
 
 from sotopia_core.asking import ReplyJournal
@@ -35,7 +37,7 @@ from sotopia_core.interfaces import (
 from sotopia_core.judging import evaluate
 from sotopia_core.lent_models import LentModels, RoleListener
 from sotopia_core.limits import within
-from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Background, Event, Observation
+from sotopia_core.messages import ACTION_TYPES, ActionType, AgentAction, Event, Observation
 from sotopia_core.models import Scene
 from sotopia_core.plugins import CORE, titled
 from sotopia_core.profiles import AgentProfile, Combo, EnvironmentProfile
@@ -52,16 +54,6 @@ class Info(TypedDict):
 
     comments: str
     complete_rating: float | None
-
-
-class _Sent(NamedTuple):
-    """What all observations of one turn follow from: kept in their place, since they are many."""
-
-    present: tuple[str, ...]
-    """Those who were sent one: all who had not left before the actions that are told in it."""
-    remaining: tuple[str, ...]
-    in_turn: tuple[str, ...]
-    happened: tuple[Event, ...]
 
 
 class Step(NamedTuple):
@@ -149,7 +141,6 @@ class ParallelSotopiaEnv:
         self._events: list[Event] = []
         self._left: frozenset[str] = frozenset()
         self._seen: dict[str, list[Event]] = {name: [] for name in self.names}
-        self._sent: list[_Sent] = []
         self._current: dict[str, Observation] = {}
         self.in_turn: tuple[str, ...] = ()
         self._contexts: dict[str, EvaluationContext] = {}
@@ -170,16 +161,19 @@ class ParallelSotopiaEnv:
         """What each agent that was still there at the latest turn was sent."""
         return dict(self._current)
 
-    def observations_of(self, turn: int) -> dict[str, Observation]:
-        """Return what each agent that was still there was sent at a turn since the beginning, as it was then."""
-        sent = self._sent[turn]
-        return {name: self._observation(turn, name, sent) for name in sent.present}
+    def history(self) -> Iterator[tuple[dict[str, Observation], dict[str, AgentAction]]]:
+        """Yield for each turn what each agent that was still there was sent, and what those in turn then did.
 
-    def actions_of(self, turn: int) -> dict[str, AgentAction]:
-        """Return what those in turn did upon these observations; empty for the latest turn."""
-        if turn + 1 == len(self._sent):
-            return {}
-        return {event.sender: event.action for event in self._sent[turn + 1].happened}
+        It is made anew from what happened, exactly as it was. Upon what was sent at the latest turn nothing was done.
+        """
+        events = {turn: tuple(some) for turn, some in groupby(self._events, attrgetter("turn"))}
+        remaining = self.names
+        for turn in range(self.turn + 1):
+            told, done = events.get(turn - 1, ()), events.get(turn, ())
+            present, remaining = remaining, _without(remaining, told)
+            in_turn = tuple([event.sender for event in done]) if turn < self.turn else self.in_turn
+            observations = {name: self._observation(turn, name, remaining, in_turn, told) for name in present}
+            yield observations, {event.sender: event.action for event in done}
 
     def seats(self) -> tuple[Seat, ...]:
         """Return a seat for each agent, for the components that act to be bound to."""
@@ -211,15 +205,8 @@ class ParallelSotopiaEnv:
             self._seed = seed
         self._start()
         self.in_turn = self._choose(self.transcript)
-        self._send(self.names, self.names, ())
+        self._current = {name: self._observation(0, name, self.names, self.in_turn, ()) for name in self.names}
         return self.observations
-
-    def _send(self, present: tuple[str, ...], remaining: tuple[str, ...], happened: tuple[Event, ...]) -> None:
-        sent = _Sent(present, remaining, self.in_turn, happened)
-        self._sent.append(sent)
-        self._current = {name: self._observation(self.turn, name, sent) for name in present}
-        for name, observation in self._current.items():
-            self._seen[name] += observation.events
 
     async def astep(self, actions: Mapping[str, AgentAction]) -> Step:
         """Take a turn, as :meth:`advance` does, and where it was the last one, :meth:`score` the interaction.
@@ -242,17 +229,22 @@ class ParallelSotopiaEnv:
             raise EpisodeOverError("the episode has not begun; call reset first")
         if self.done:
             raise EpisodeOverError(f"the episode ended at turn {self.turn}; call reset to play another")
-        present = self.names if not self._left else tuple(name for name in self.names if name not in self._left)
+        present = self.transcript.remaining
         happened = self._check(actions)
         self._events += happened
-        self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
+        self._left |= _who_left(happened)
         self.turn += 1
         transcript = self.transcript
         verdicts = await self._ask_all(transcript)
         self.done = any(verdict.terminated for verdict in verdicts)
         self.comments = "; ".join(verdict.comments for verdict in verdicts if verdict.comments)
         self.in_turn = () if self.done else self._choose(transcript)
-        self._send(present, transcript.remaining, happened)
+        remaining = transcript.remaining
+        self._current = {
+            name: self._observation(self.turn, name, remaining, self.in_turn, happened) for name in present
+        }
+        for name, observation in self._current.items():
+            self._seen[name] += observation.events
 
     async def score(self) -> dict[str, Reward]:
         """Score the interaction, which is over. Returns each agent's reward; ``ValueError`` where it goes on."""
@@ -271,7 +263,7 @@ class ParallelSotopiaEnv:
         for turn in turns:
             happened = [Event(turn=turn.number, sender=name, action=action) for name, action in turn.actions.items()]
             self._events += happened
-            self._left |= {event.sender for event in happened if event.action.action_type == "leave"}
+            self._left |= _who_left(happened)
             self._current = dict(turn.observations)
             self.turn = turn.number
         self.done, self.comments = True, comments
@@ -301,14 +293,16 @@ class ParallelSotopiaEnv:
             infos={name: {"comments": self.comments, "complete_rating": ratings[name]} for name in names},
         )
 
-    def _observation(self, turn: int, name: str, sent: _Sent) -> Observation:
+    def _observation(
+        self, turn: int, name: str, remaining: tuple[str, ...], in_turn: tuple[str, ...], happened: tuple[Event, ...]
+    ) -> Observation:
         return Observation.trusted(
             turn=turn,
             agent=name,
             background=None if turn else self._backgrounds[name],
-            events=events_for(sent.happened, name),
-            available_actions=self.action_types if name in sent.in_turn else ("none",),
-            remaining=sent.remaining,
+            events=events_for(happened, name),
+            available_actions=self.action_types if name in in_turn else ("none",),
+            remaining=remaining,
         )
 
     def _choose(self, transcript: Transcript) -> tuple[str, ...]:
@@ -392,6 +386,16 @@ class ParallelSotopiaEnv:
                 current=self._current.get(role),
             )
         return Scene(background=self._judges_background, events=tuple(self._events), current=None)
+
+
+def _who_left(happened: Iterable[Event]) -> set[str]:
+    return {event.sender for event in happened if event.action.action_type == "leave"}
+
+
+def _without(names: tuple[str, ...], happened: Iterable[Event]) -> tuple[str, ...]:
+    """Return the names of those who did not leave; the same tuple where nobody did."""
+    left = _who_left(happened)
+    return tuple(name for name in names if name not in left) if left else names
 
 
 def _nothing_known(role: str) -> Scene:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
 from sotopia_core.config import InvalidActionRule
@@ -70,15 +71,14 @@ class Interaction:
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns that were taken, and the one at which it was over, if it is."""
-        return tuple(map(self._turn, range(self._turns)))
+        history = enumerate(islice(self.env.history(), self._turns))
+        return tuple([self._turn(number, observed, done) for number, (observed, done) in history])
 
-    def _turn(self, number: int) -> Turn:
-        return Turn.trusted(
-            number=number,
-            observations=self.env.observations_of(number),
-            actions=self.env.actions_of(number),
-            stood_in=self._stood_in.get(number, {}),
-        )
+    def _turn(
+        self, number: int, observations: dict[str, Observation], actions: dict[str, AgentAction]
+    ) -> Turn:
+        stood_in = self._stood_in.get(number, {})
+        return Turn.trusted(number=number, observations=observations, actions=actions, stood_in=stood_in)
 
     async def play(self) -> None:
         """Play to the end, and have it scored.
@@ -98,9 +98,9 @@ class Interaction:
                 else:
                     actions = await self._ask_all({name: observations[name] for name in acting})
                 await self._step(actions)
-                self._tell()
+                self._took(observations, actions)
                 observations = self.env.observations
-            self._tell()
+            self._took(observations, {})
             for name, observation in observations.items():
                 await self._observe(name, observation)
         except (asyncio.CancelledError, InputError, ModelAccessError):
@@ -122,10 +122,10 @@ class Interaction:
             self.failed_role = error.plugin
             raise
 
-    def _tell(self) -> None:
-        self._turns += 1
+    def _took(self, observations: dict[str, Observation], actions: dict[str, AgentAction]) -> None:
         if self._on_turn is not None:
-            self._on_turn(self._turn(self._turns - 1))
+            self._on_turn(self._turn(self._turns, observations, actions))
+        self._turns += 1
 
     async def _ask_all(self, observations: Mapping[str, Observation]) -> dict[str, AgentAction]:
         try:

@@ -87,7 +87,7 @@ class EpisodeJournal(ReplyJournal):
             raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
         turn = self._turns[key.turn]
         turn.count(key.role, -1)
-        turn.asked.add(key.role)
+        turn.asked.append(key.role)
         payload = _payload(completion, self._digesters[key.role].digest(request))
         written = self._append(key.turn, key.role, key.purpose, payload, key.attempt)
         await self._durable(written)
@@ -190,7 +190,7 @@ class EpisodeJournal(ReplyJournal):
                     key = ReplyKey(entry.turn, entry.seat, purpose, number)
                     self._replies[key] = _COMPLETION.validate_python(said)
                     self._questions[key] = str(entry.payload.get(ASKED, ""))
-                    book.asked.add(entry.seat)
+                    book.asked.append(entry.seat)
         except ValidationError as error:
             raise StorageError(
                 f"the journal of episode {self._episode} cannot be read at turn {entry.turn}, {entry.seat}, "
@@ -205,15 +205,15 @@ class EpisodeJournal(ReplyJournal):
             self.given_up[role] = self.given_up.get(role, Usage()) + self._replies.pop(key).usage
         self._actions.pop((turn, role), None)
         self._why_nothing.pop((turn, role), None)
-        book.asked.discard(role)
+        book.asked = [one for one in book.asked if one != role]
 
 
 @dataclass(slots=True)
 class _TurnBook:
     """What must be known of one turn while it is being played."""
 
-    asked: set[str] = field(default_factory=set)
-    """Those roles that got a reply."""
+    asked: list[str] = field(default_factory=list)
+    """The roles that got a reply, once for each."""
     unanswered: dict[str, int] = field(default_factory=dict)
     """How many questions of each role have no answer, or none yet."""
     next: dict[Place, int] = field(default_factory=dict)

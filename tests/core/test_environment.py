@@ -435,8 +435,5 @@ async def test_what_was_sent_and_done_at_each_turn_can_be_told_later():
         done.append(actions)
         step = await env.astep(actions)
         seen.append({name: step.observations[name] for name in env.observations})
-    assert [env.observations_of(turn) for turn in range(4)] == seen
-    assert [env.actions_of(turn) for turn in range(4)] == [*done, {}]
-    assert LEO not in seen[3] and seen[1][ZOE].events == ()
-    with pytest.raises(IndexError):
-        env.observations_of(4)
+    assert list(env.history()) == list(zip(seen, [*done, {}], strict=True))
+    assert LEO in seen[2] and LEO not in seen[3] and seen[1][ZOE].events == ()
