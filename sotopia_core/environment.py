@@ -1,7 +1,7 @@
 """The environment: whose turn it is, what each agent sees, when it is over and how it is scored."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple, TypedDict, get_args
@@ -170,7 +170,7 @@ class ParallelSotopiaEnv:
         remaining = self.names
         for turn in range(self.turn + 1):
             told, done = events.get(turn - 1, ()), events.get(turn, ())
-            present, remaining = remaining, _without(remaining, told)
+            present, remaining = remaining, _without(remaining, _who_left(told))
             in_turn = tuple([event.sender for event in done]) if turn < self.turn else self.in_turn
             observations = {name: self._observation(turn, name, remaining, in_turn, told) for name in present}
             yield observations, {event.sender: event.action for event in done}
@@ -229,7 +229,7 @@ class ParallelSotopiaEnv:
             raise EpisodeOverError("the episode has not begun; call reset first")
         if self.done:
             raise EpisodeOverError(f"the episode ended at turn {self.turn}; call reset to play another")
-        present = self.transcript.remaining
+        present = _without(self.names, self._left)
         happened = self._check(actions)
         self._events += happened
         self._left |= _who_left(happened)
@@ -392,9 +392,7 @@ def _who_left(happened: Iterable[Event]) -> set[str]:
     return {event.sender for event in happened if event.action.action_type == "leave"}
 
 
-def _without(names: tuple[str, ...], happened: Iterable[Event]) -> tuple[str, ...]:
-    """Return the names of those who did not leave; the same tuple where nobody did."""
-    left = _who_left(happened)
+def _without(names: tuple[str, ...], left: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in left) if left else names
 
 

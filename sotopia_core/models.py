@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
@@ -67,6 +68,13 @@ class Usage(Value):
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     cost: float | None = Field(default=0.0, ge=0)
+
+    @classmethod
+    def of_call(cls, input_tokens: int, output_tokens: int, cost: float | None) -> Usage:
+        """Return what one call took; ``ValueError`` for less than nothing."""
+        if input_tokens < 0 or output_tokens < 0 or not (cost is None or 0 <= cost < math.inf):
+            raise ValueError(f"no call takes {input_tokens} and {output_tokens} tokens for {cost} US dollars")
+        return cls.trusted(calls=1, input_tokens=input_tokens, output_tokens=output_tokens, cost=cost)
 
     def __add__(self, other: Usage) -> Usage:
         unknown = self.cost is None or other.cost is None

@@ -170,12 +170,7 @@ class OpenAICompatible(ServedModel):
             return Answer(
                 text=scalar_values(text),
                 model=str(response.get("model") or self.model),
-                usage=Usage(
-                    calls=1,
-                    input_tokens=read,
-                    output_tokens=written,
-                    cost=self._cost(read, written),
-                ),
+                usage=Usage.of_call(read, written, self._cost(read, written)),
                 finish_reason=str(choice.get("finish_reason") or "stop"),
             )
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

@@ -38,6 +38,9 @@ TOGETHER: Final = 32
 COLUMNS: Final = 4
 """Values of an index entry."""
 
+JOURNAL_COLUMNS: Final = 6
+"""Values of a journal entry."""
+
 PROBED: Final = 1000
 """How far matches are counted to find the condition with the fewest."""
 
@@ -97,10 +100,13 @@ class SQLiteStore(Store):
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._using() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
-            # SQLite would go on writing to a file that nobody can open any more.
-            if self._file is None or self._identify() != self._file:
-                raise StorageError(f"the store {self._name!r} was removed or replaced while it was open; open it again")
+            self._check_file()
             yield connection
+
+    def _check_file(self) -> None:
+        # SQLite would go on writing to a file that nobody can open any more.
+        if self._file is None or self._identify() != self._file:
+            raise StorageError(f"the store {self._name!r} was removed or replaced while it was open; open it again")
 
     def put(self, record: Record) -> None:
         """Store a record; one of the same kind and pk is replaced."""
@@ -248,16 +254,32 @@ class SQLiteStore(Store):
 
     def append_journal(self, entries: Sequence[JournalEntry]) -> None:
         """Keep all entries or, on any error, none. A key that is there already raises ``JournalError``."""
-        rows = iter([(*entry.key, write_payload(entry)) for entry in entries])
-        with self._writing() as connection:
-            try:
-                connection.executemany(
-                    "INSERT INTO journal (episode, turn, seat, purpose, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
-            except sqlite3.IntegrityError:
-                culprit = entries[-1 - sum(1 for _ in rows)]  # those after it have not been taken
-                raise JournalError(f"the journal in {self._name} already has {say_key(culprit)}") from None
+        rows = [(*entry.key, write_payload(entry)) for entry in entries]
+        statements = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
+        try:
+            if len(statements) == 1:  # which is a transaction by itself
+                with self._using() as connection:
+                    self._check_file()
+                    _insert_into_journal(connection, rows)
+            else:
+                with self._writing() as connection:
+                    for some in statements:
+                        _insert_into_journal(connection, some)
+        except StorageError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise JournalError(f"the journal in {self._name} already has {self._first_there(entries)}") from None
+            raise
+
+    def _first_there(self, entries: Iterable[JournalEntry]) -> str:
+        """Name the first of some entries that is there already, or that comes after another of the same key."""
+        with self._using() as connection:
+            keys = set()
+            for entry in entries:
+                found = connection.execute(_HAS_ENTRY, entry.key).fetchone()
+                if found is not None or entry.key in keys:
+                    return say_key(entry)
+                keys.add(entry.key)
+        return "one of the entries"
 
     def read_journal(self, episode: str) -> list[JournalEntry]:
         """Return an episode's entries in the order they were appended."""
@@ -371,6 +393,24 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row], numbers: Ma
     for start in range(0, len(entries), TOGETHER * COLUMNS):
         some = entries[start : start + TOGETHER * COLUMNS]
         connection.execute(_insert_entries(len(some) // COLUMNS), some)
+
+
+_HAS_ENTRY: Final = (
+    "SELECT 1 FROM journal WHERE episode = ? AND turn = ? AND seat = ? AND purpose = ? AND attempt = ?"
+)
+
+
+def _insert_into_journal(connection: sqlite3.Connection, rows: Sequence[tuple[str | int, ...]]) -> None:
+    connection.execute(_insert_journal_entries(len(rows)), [value for row in rows for value in row])
+
+
+# One statement for all, since Python gives way to other threads at each.
+@cache
+def _insert_journal_entries(count: int) -> str:
+    return (
+        "INSERT OR ROLLBACK INTO journal (episode, turn, seat, purpose, attempt, payload) VALUES "
+        + ", ".join(["(?, ?, ?, ?, ?, ?)"] * count)
+    )
 
 
 @cache
