@@ -74,9 +74,7 @@ class Interaction:
         history = enumerate(islice(self.env.history(), self._turns))
         return tuple([self._turn(number, observed, done) for number, (observed, done) in history])
 
-    def _turn(
-        self, number: int, observations: dict[str, Observation], actions: dict[str, AgentAction]
-    ) -> Turn:
+    def _turn(self, number: int, observations: dict[str, Observation], actions: dict[str, AgentAction]) -> Turn:
         stood_in = self._stood_in.get(number, {})
         return Turn.trusted(number=number, observations=observations, actions=actions, stood_in=stood_in)
 

@@ -146,9 +146,7 @@ class EpisodeJournal(ReplyJournal):
             number = book.next.get((role, GIVEN_UP), 0)
             await self._durable(self._append(turn, role, GIVEN_UP, {"cause": cause}, number))
 
-    def _append(
-        self, turn: int, role: str, purpose: str, payload: dict[str, Any], attempt: int = 0
-    ) -> Future[None]:
+    def _append(self, turn: int, role: str, purpose: str, payload: dict[str, Any], attempt: int = 0) -> Future[None]:
         if turn > self._latest:
             self._latest = turn
             for earlier in [one for one in self._turns if one < turn]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -22,7 +21,8 @@ from sotopia_storage.fields import Scalar, check_page, wanted
 from sotopia_storage.leases import lease_times
 from sotopia_storage.sqlite_check import check_file, describe_file
 from sotopia_storage.sqlite_file import explain, open_file, unmake
-from sotopia_storage.staging import Row, Shape, Staging, row_of, shape_of
+from sotopia_storage.sqlite_rows import forget_entries, is_one_statement, write_journal, write_rows
+from sotopia_storage.staging import Shape, Staging, row_of, shape_of
 
 R = TypeVar("R", bound=Record)
 
@@ -31,15 +31,6 @@ PAGE: Final = 64
 
 REINDEXED: Final = 200
 """Documents that are indexed anew in one transaction."""
-
-TOGETHER: Final = 32
-"""Index entries that one statement inserts at most: many statements of one entry each take longer."""
-
-COLUMNS: Final = 4
-"""Values of an index entry."""
-
-JOURNAL_COLUMNS: Final = 6
-"""Values of a journal entry."""
 
 PROBED: Final = 1000
 """How far matches are counted to find the condition with the fewest."""
@@ -127,7 +118,7 @@ class SQLiteStore(Store):
             with self._writing() as connection:
                 numbers = self._enter_shapes(connection, staging.shapes)
                 for batch in staging.batches():
-                    _write_rows(connection, batch, numbers)
+                    write_rows(connection, batch, numbers)
             self._numbers = numbers
             return staging.count
 
@@ -152,7 +143,7 @@ class SQLiteStore(Store):
         key = (kind.kind(), pk)
         with self._writing() as connection:
             deleted = connection.execute("DELETE FROM documents WHERE kind = ? AND pk = ?", key).rowcount
-            connection.execute(_DELETE_ENTRIES, key)
+            forget_entries(connection, kind.kind(), [pk])
             if kind.kind() == EpisodeLog.kind():
                 connection.execute("DELETE FROM journal WHERE episode = ?", (pk,))
         return deleted > 0
@@ -249,22 +240,20 @@ class SQLiteStore(Store):
             numbers = self._enter_shapes(connection, [shape_of(kind)])
             # The documents stay as they are, so that whoever stored them can still read them.
             rows = [(row_of(Written(read_record(kind, pk, document, self._name))), document) for pk, document in old]
-            _write_rows(connection, [replace(row, document=document) for row, document in rows], numbers)
+            write_rows(connection, [replace(row, document=document) for row, document in rows], numbers)
             return True
 
     def append_journal(self, entries: Sequence[JournalEntry]) -> None:
         """Keep all entries or, on any error, none. A key that is there already raises ``JournalError``."""
         rows = [(*entry.key, write_payload(entry)) for entry in entries]
-        statements = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
         try:
-            if len(statements) == 1:  # which is a transaction by itself
+            if is_one_statement(len(rows)):
                 with self._using() as connection:
                     self._check_file()
-                    _insert_into_journal(connection, rows)
+                    write_journal(connection, rows)
             else:
                 with self._writing() as connection:
-                    for some in statements:
-                        _insert_into_journal(connection, some)
+                    write_journal(connection, rows)
         except StorageError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
                 raise JournalError(f"the journal in {self._name} already has {self._first_there(entries)}") from None
@@ -365,9 +354,6 @@ class SQLiteStore(Store):
         self.close()
 
 
-# The plus keeps SQLite from asking for each of the fields: most often there is no entry of that pk at all.
-_DELETE_ENTRIES: Final = "DELETE FROM entries WHERE +field IN (SELECT id FROM fields WHERE kind = ?) AND pk = ?"
-
 _NUMBER: Final = "(SELECT id FROM fields WHERE kind = ? AND name = ?)"
 
 
@@ -377,46 +363,7 @@ def _number_fields(connection: sqlite3.Connection, shape: Shape) -> Mapping[str,
     return dict(connection.execute("SELECT name, id FROM fields WHERE kind = ?", (shape.kind,)).fetchall())
 
 
-def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row], numbers: Mapping[str, Mapping[str, int]]) -> None:
-    last = {(row.kind, row.pk): row for row in rows}
-    connection.executemany(
-        "INSERT INTO documents (document, kind, pk, shape) VALUES (CAST(? AS TEXT), ?, ?, ?) "
-        "ON CONFLICT (kind, pk) DO UPDATE SET shape = excluded.shape, document = excluded.document",
-        ((row.document, row.kind, row.pk, row.shape) for row in last.values()),
-    )
-    connection.executemany(_DELETE_ENTRIES, last)
-    entries: list[Scalar] = []
-    for row in last.values():
-        numbered = numbers[row.shape]
-        for field, item, value in row.entries:
-            entries += (row.pk, numbered[field], item, value)
-    for start in range(0, len(entries), TOGETHER * COLUMNS):
-        some = entries[start : start + TOGETHER * COLUMNS]
-        connection.execute(_insert_entries(len(some) // COLUMNS), some)
-
-
-_HAS_ENTRY: Final = (
-    "SELECT 1 FROM journal WHERE episode = ? AND turn = ? AND seat = ? AND purpose = ? AND attempt = ?"
-)
-
-
-def _insert_into_journal(connection: sqlite3.Connection, rows: Sequence[tuple[str | int, ...]]) -> None:
-    connection.execute(_insert_journal_entries(len(rows)), [value for row in rows for value in row])
-
-
-# One statement for all, since Python gives way to other threads at each.
-@cache
-def _insert_journal_entries(count: int) -> str:
-    return (
-        "INSERT OR ROLLBACK INTO journal (episode, turn, seat, purpose, attempt, payload) VALUES "
-        + ", ".join(["(?, ?, ?, ?, ?, ?)"] * count)
-    )
-
-
-@cache
-def _insert_entries(count: int) -> str:
-    # Without OR ROLLBACK, SQLite would copy every page first, so as to take back this one statement.
-    return "INSERT OR ROLLBACK INTO entries VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)  # noqa: S608
+_HAS_ENTRY: Final = "SELECT 1 FROM journal WHERE episode = ? AND turn = ? AND seat = ? AND purpose = ? AND attempt = ?"
 
 
 def _query(
