@@ -30,7 +30,12 @@ def derive_seed(*parts: str | int) -> int:
     """Return a seed in 0..2**63-1 that depends on all parts and on nothing else."""
     # The canonical JSON of the parts, made piece by piece: this is done several times a turn.
     text = ",".join([encode_basestring(part) if isinstance(part, str) else str(part) for part in parts])
-    return int.from_bytes(hashlib.sha256(f"[{text}]".encode()).digest()[:8]) >> 1
+    return seed_of(f"[{text}]")
+
+
+def seed_of(canonical: str) -> int:
+    """Return what :func:`derive_seed` does, of the parts as canonical JSON."""
+    return int.from_bytes(hashlib.sha256(canonical.encode()).digest()[:8]) >> 1
 
 
 def generator(*parts: str | int) -> random.Random:

@@ -5,8 +5,9 @@ A component is a frozen pydantic model whose fields are its options; the table t
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from sotopia_core.asking import ReplyJournal, ReplyKey, ask
-from sotopia_core.digests import derive_seed, generator
+from sotopia_core.digests import generator, seed_of
 from sotopia_core.errors import PluginError
 from sotopia_core.evaluation import DimensionSet, Judgement
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Value
@@ -223,6 +224,7 @@ class ModelHandle:
     ) -> None:
         self._model = model
         self._purpose = purpose
+        self._quoted_purpose = json.dumps(purpose)
         self._seed = seed
         self._role = role
         self._re_ask_model = model if re_ask_model is None else re_ask_model
@@ -237,7 +239,7 @@ class ModelHandle:
         """The model's name in records and tables."""
         return self._model.label
 
-    async def generate(
+    def generate(
         self,
         messages: Sequence[ChatMessage],
         response_type: type[T] | None = None,
@@ -245,7 +247,7 @@ class ModelHandle:
         context: Hashable = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
-    ) -> ModelReply[T]:
+    ) -> Coroutine[Any, Any, ModelReply[T]]:
         """Ask the model; with a ``response_type`` the reply's ``value`` is an instance of it, or ``ModelError``.
 
         ``context`` is what the validators of the ``response_type`` must know.
@@ -260,7 +262,7 @@ class ModelHandle:
                 context=context,
                 temperature=temperature,
                 max_tokens=max_tokens,
-                seed=derive_seed(self._seed, turn, self._purpose, key.attempt),
+                seed=seed_of(f"[{self._seed},{turn},{self._quoted_purpose},{key.attempt}]"),
                 purpose=self._purpose,
                 re_ask=re_ask,
                 scene=self._scene(),
@@ -279,7 +281,7 @@ class ModelHandle:
             return completion
 
         model = self._model
-        return await ask(put, tuple(messages), response_type, context, label=model.label, re_asks=model.re_asks)
+        return ask(put, tuple(messages), response_type, context, label=model.label, re_asks=model.re_asks)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from sotopia_core.config import InvalidActionRule
 from sotopia_core.engine.journal import EpisodeJournal
@@ -26,8 +27,6 @@ from sotopia_core.interfaces import Agent
 from sotopia_core.limits import within
 from sotopia_core.messages import NO_ACTION, AgentAction, Observation, is_well_formed
 from sotopia_core.plugins import titled
-
-T = TypeVar("T")
 
 SECONDS_TO_CLOSE: Final = 10.0
 """How long an agent may take to give back what it opened."""
@@ -141,17 +140,19 @@ class Interaction:
                 self._stand_in(observation.turn, name, why)
                 return done  # the agent never came to act
             doing = f"being told again of turn {observation.turn}"
-            await self._contain(name, doing, lambda: agent.replay(observation, done))
+            await self._tell(name, doing, partial(agent.replay, observation, done))
             return done
         try:
-            given = await self._contain(name, f"at turn {observation.turn}", lambda: agent.aact(observation))
-        except UnusableReplyError as error:
-            if self._on_invalid_action == "fail":
+            given = await within(agent.timeout + agent.grace, partial(agent.aact, observation))
+        except ModelError as error:
+            if self._on_invalid_action == "fail" or not isinstance(error, UnusableReplyError):
+                self.failed_role = name
                 raise
-            self.failed_role = ""
             self._stand_in(observation.turn, name, one_line(error))
             await self._journal.keep_action(observation.turn, name, NO_ACTION, why_nothing=one_line(error))
             return NO_ACTION
+        except BaseException as error:
+            raise self._blamed(name, f"at turn {observation.turn}", error) from error
         action = self._checked(name, observation.turn, given)
         if not (agent.recallable and self._journal.has_asked(observation.turn, name)):
             await self._journal.keep_action(observation.turn, name, action)
@@ -175,21 +176,24 @@ class Interaction:
         return valid
 
     async def _observe(self, name: str, observation: Observation) -> None:
-        agent = self._agents[name]
-        await self._contain(name, f"observing turn {observation.turn}", lambda: agent.observe(observation))
+        telling = partial(self._agents[name].observe, observation)
+        await self._tell(name, f"observing turn {observation.turn}", telling)
 
-    async def _contain(self, name: str, doing: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Have an agent work for no longer than it may take; whatever it raises is its own fault, by name."""
+    async def _tell(self, name: str, doing: str, telling: Callable[[], Awaitable[None]]) -> None:
+        agent = self._agents[name]
         try:
-            agent = self._agents[name]
-            return await within(agent.timeout + agent.grace, work)
+            await within(agent.timeout + agent.grace, telling)
         except ModelError:
             self.failed_role = name
             raise
         except BaseException as error:
-            pass_on(error)
-            self.failed_role = name
-            raise PluginError(self._title(name), doing, error) from error
+            raise self._blamed(name, doing, error) from error
+
+    def _blamed(self, name: str, doing: str, error: BaseException) -> PluginError:
+        """Return the fault of an agent that an error is; raises what is nobody's fault, such as a cancellation."""
+        pass_on(error)
+        self.failed_role = name
+        return PluginError(self._title(name), doing, error)
 
     def _title(self, name: str) -> str:
         return f"{name} ({titled(type(self._agents[name]))})"

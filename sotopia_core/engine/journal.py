@@ -78,16 +78,16 @@ class EpisodeJournal(ReplyJournal):
             raise self.fault
         completion = self._replies.pop(key, None)
         if completion is None:
-            self._turns[key.turn].count(key.role, 1)
+            self._book(key.turn).count(key.role, 1)
         return completion
 
     async def keep(self, key: ReplyKey, request: ModelRequest[Any], completion: Completion) -> None:
         """Make a completion durable; ``ModelError`` where it is no Unicode text, which nothing can keep."""
         if unicode_text(completion.text) != completion.text:
             raise ModelError(f"{completion.model} used half a surrogate pair, which is no Unicode text")
-        turn = self._turns[key.turn]
-        turn.count(key.role, -1)
-        turn.asked.append(key.role)
+        book = self._book(key.turn)
+        book.count(key.role, -1)
+        book.asked.append(key.role)
         payload = _payload(completion, self._digesters[key.role].digest(request))
         written = self._append(key.turn, key.role, key.purpose, payload, key.attempt)
         await self._durable(written)
@@ -141,22 +141,26 @@ class EpisodeJournal(ReplyJournal):
 
         Where a question went unanswered, that was the failure, and what was answered before it stands.
         """
-        book = self._turns[turn]
+        book = self._book(turn)
         if book.unanswered.get(role, 0) <= 0 and any(place[0] == role for place in book.next):
             number = book.next.get((role, GIVEN_UP), 0)
             await self._durable(self._append(turn, role, GIVEN_UP, {"cause": cause}, number))
 
     def _append(self, turn: int, role: str, purpose: str, payload: dict[str, Any], attempt: int = 0) -> Future[None]:
-        if turn > self._latest:
-            self._latest = turn
-            for earlier in [one for one in self._turns if one < turn]:
-                del self._turns[earlier]  # nobody asks for them any more
-        number = self._turns[turn].number((role, purpose), attempt)
+        number = self._book(turn).number((role, purpose), attempt)
         if self._writer is None:
             done: Future[None] = get_running_loop().create_future()
             done.set_result(None)
             return done
         return self._writer.append_journal((JournalEntry(self._episode, turn, role, purpose, payload, number),))
+
+    def _book(self, turn: int) -> _TurnBook:
+        """Return what is known of a turn that is being played; what was known of earlier ones is let go."""
+        if turn > self._latest:
+            self._latest = turn
+            for earlier in [one for one in self._turns if one < turn]:
+                del self._turns[earlier]
+        return self._turns[turn]
 
     async def _durable(self, written: Future[None]) -> None:
         try:

@@ -45,7 +45,7 @@ SPARE_DESCRIPTORS: Final = 64
 SECONDS_TO_CLOSE: Final = 3.0
 """How long models may take to give back what they opened."""
 
-RECORDS_AT_A_TIME: Final = 64
+RECORDS_AT_A_TIME: Final = 32
 """Records that are made and stored at a time. Where thousands of episodes end together, all at once would fill memory;
 fewer would make commits small."""
 

@@ -21,7 +21,7 @@ SECONDS_OF_TRIES: Final = 2.0
 """How long the requests of a commit that failed may be tried one by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Request:
     """Records to store, or journal entries to keep, and who waits for it."""
 

@@ -166,7 +166,7 @@ class LLMAgent(Agent):
         return ChatMessage(role="user", content=templates.own("turn").render(variables))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Heard:
     """An event as the turn prompt tells it."""
 

@@ -206,7 +206,7 @@ class OpenAICompatible(ServedModel):
 class _Body(aiohttp.Payload):
     """A body that is put together only while it is being sent: a request waits long, and its messages are there anyway.
 
-    Its parts are a head, messages to be separated by commas, and a tail.
+    Its parts are a head, messages to be separated by commas, and a tail. They are let go when it is sent.
     """
 
     _autoclose = True  # nothing is open
@@ -215,18 +215,17 @@ class _Body(aiohttp.Payload):
         super().__init__((head, messages, tail), content_type="application/json")
         self._size = len(head) + sum(map(len, messages)) + max(len(messages) - 1, 0) + len(tail)
 
-    def _whole(self) -> bytes:
-        head, messages, tail = self._value
-        return b"%b%b%b" % (head, b",".join(messages), tail)
-
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._whole().decode(encoding, errors)
+        head, messages, tail = self._value
+        return b"%b%b%b" % (head, b",".join(messages), tail).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        await writer.write(self._whole())
+        head, messages, tail = self._value
+        self._value, self._consumed = (b"", (), b""), True
+        await writer.write(b"%b%b%b" % (head, b",".join(messages), tail))
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        await writer.write(self._whole())
+        await self.write(writer)
 
 
 @dataclass(slots=True)

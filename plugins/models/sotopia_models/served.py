@@ -31,7 +31,7 @@ SEED_RANGE: Final = 2**31
 """Seeds are sent modulo this: some servers keep them in 32 bits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a server answered to one request; ``in_vain`` counts others that were sent on the way to it."""
 

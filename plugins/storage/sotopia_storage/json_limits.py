@@ -50,7 +50,12 @@ def _new_look(kind: type) -> Look | None:
 
 def _problem_in_model(fields: Sequence[str], value: BaseModel) -> Problem | None:
     held = value.__dict__
-    return _first([(name, held[name]) for name in fields if held[name] is not None])
+    for name in fields:
+        item = held[name]
+        if item is not None and (look := _look_into(type(item))) is not None and (found := look(item)) is not None:
+            found[0].append(name)
+            return found
+    return None
 
 
 def _problem_in_dict(value: dict[Any, Any]) -> Problem | None:
