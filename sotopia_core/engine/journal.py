@@ -66,8 +66,10 @@ class EpisodeJournal(ReplyJournal):
         """By role."""
         self._actions: dict[tuple[int, str], AgentAction] = {}
         self._why_nothing: dict[tuple[int, str], str] = {}
-        self._latest = -1
         self._turns: defaultdict[int, _TurnBook] = defaultdict(_TurnBook)
+        """What is known of turns that earlier processes came to."""
+        self._turn = -1
+        self._latest = _TurnBook()
         for entry in entries:
             self._read(entry)
         self.began_empty = not self._turns
@@ -104,7 +106,7 @@ class EpisodeJournal(ReplyJournal):
 
     def has_asked(self, turn: int, role: str) -> bool:
         """Whether a role has a reply in a turn, and so need not be told what it did."""
-        return turn in self._turns and role in self._turns[turn].asked
+        return role in self._book(turn).asked
 
     def unused(self) -> Iterator[tuple[str, Completion]]:
         """Yield roles and completions that nobody recalled, since the actions that they led to were at hand."""
@@ -155,12 +157,10 @@ class EpisodeJournal(ReplyJournal):
         return self._writer.append_journal((JournalEntry(self._episode, turn, role, purpose, payload, number),))
 
     def _book(self, turn: int) -> _TurnBook:
-        """Return what is known of a turn that is being played; what was known of earlier ones is let go."""
-        if turn > self._latest:
-            self._latest = turn
-            for earlier in [one for one in self._turns if one < turn]:
-                del self._turns[earlier]
-        return self._turns[turn]
+        """Return what is known of a turn that is being played; what was known of the one before it is let go."""
+        if turn != self._turn:
+            self._turn, self._latest = turn, self._turns.pop(turn, None) or _TurnBook()
+        return self._latest
 
     async def _durable(self, written: Future[None]) -> None:
         try:

@@ -157,13 +157,13 @@ class LLMAgent(Agent):
     def _render_question(self, observation: Observation) -> ChatMessage:
         present = others_present(self.seat, observation)
         everybody = len(present) + 1 == len(self.seat.background.names)
-        variables = {
-            "turn": observation.turn,
-            "events": [_Heard.of(event, self.seat.name) for event in self._mind.unanswered],
-            "present": None if everybody else present,
-            "actions": None if _OPEN.issubset(observation.available_actions) else observation.available_actions,
-        }
-        return ChatMessage(role="user", content=templates.own("turn").render(variables))
+        content = templates.macro("turn", "turn_prompt")(
+            observation.turn,
+            [_Heard.of(event, self.seat.name) for event in self._mind.unanswered],
+            None if everybody else present,
+            None if _OPEN.issubset(observation.available_actions) else observation.available_actions,
+        )
+        return ChatMessage(role="user", content=content)
 
 
 @dataclass(slots=True)
