@@ -159,7 +159,7 @@ class EpisodeJournal(ReplyJournal):
     def _book(self, turn: int) -> _TurnBook:
         """Return what is known of a turn that is being played; what was known of the one before it is let go."""
         if turn != self._turn:
-            self._turn, self._latest = turn, self._turns.pop(turn, None) or _TurnBook()
+            self._turn, self._latest = turn, self._turns.pop(turn, _TurnBook())
         return self._latest
 
     async def _durable(self, written: Future[None]) -> None:

@@ -422,7 +422,9 @@ async def test_scoring_can_be_left_for_later():
     with pytest.raises(ValueError, match="the episode goes on at turn 0"):
         await env.score()
     await env.advance({MIA: NOTHING})
-    assert env.done and env.evaluations == () and env.outcome == {}
+    assert env.done
+    assert env.evaluations == ()
+    assert env.outcome == {}
     outcome = await env.score()
     assert {name: reward.overall for name, reward in outcome.items()} == {MIA: 7.0, LEO: 7.0}
     assert outcome == env.outcome
@@ -436,4 +438,6 @@ async def test_what_was_sent_and_done_at_each_turn_can_be_told_later():
         step = await env.astep(actions)
         seen.append({name: step.observations[name] for name in env.observations})
     assert list(env.history()) == list(zip(seen, [*done, {}], strict=True))
-    assert LEO in seen[2] and LEO not in seen[3] and seen[1][ZOE].events == ()
+    assert LEO in seen[2]
+    assert LEO not in seen[3]
+    assert seen[1][ZOE].events == ()

@@ -21,7 +21,7 @@ from sotopia_core.models import ChatMessage, Completion, Usage
 from sotopia_core.profiles import Pool
 from sotopia_core.registry import Registry
 from sotopia_core.wiring import wire
-from sotopia_storage.memory import Memory
+from sotopia_storage.memory import Memory, MemoryStore
 from tests.core.casts import After, Fixed, InSeatOrder, Says, combo
 
 COMBO = combo()
@@ -200,6 +200,21 @@ async def test_concurrency_is_bounded_and_used():
     acting = most = 0
     await play(wired(["Counts"], size=20, concurrency=4))
     assert most == 4
+
+
+async def test_records_are_made_and_stored_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr("sotopia_core.engine.run.RECORDS_AT_A_TIME", 3)
+    groups = []
+
+    class Watched(MemoryStore):
+        def put_many(self, records):
+            groups.append([record.kind() for record in records])
+            return 0
+
+    await play(wired(size=20, concurrency=20), Watched())
+    together = [group.count("EpisodeLog") for group in groups]
+    assert sum(together) == 20
+    assert max(together) <= 3
 
 
 async def test_a_failed_episode_is_a_record_with_its_cause_and_the_others_go_on():

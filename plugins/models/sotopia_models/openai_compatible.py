@@ -215,14 +215,17 @@ class _Body(aiohttp.Payload):
         super().__init__((head, messages, tail), content_type="application/json")
         self._size = len(head) + sum(map(len, messages)) + max(len(messages) - 1, 0) + len(tail)
 
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def _whole(self) -> bytes:
         head, messages, tail = self._value
-        return b"%b%b%b" % (head, b",".join(messages), tail).decode(encoding, errors)
+        return b"%b%b%b" % (head, b",".join(messages), tail)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._whole().decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        head, messages, tail = self._value
+        whole = self._whole()
         self._value, self._consumed = (b"", (), b""), True
-        await writer.write(b"%b%b%b" % (head, b",".join(messages), tail))
+        await writer.write(whole)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         await self.write(writer)
