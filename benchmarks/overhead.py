@@ -22,7 +22,6 @@ from benchmarks.playing import SERVED, Plan
 from benchmarks.quick_server import QuickServer
 
 TURNS: Final = 20
-CONCURRENCY: Final = 20
 
 Client = Callable[[Sequence[Episode], int, int, str], BareCost]
 CLIENTS: Final[Mapping[str, Mapping[str, tuple[Client, str]]]] = {
@@ -34,34 +33,47 @@ CLIENTS: Final[Mapping[str, Mapping[str, tuple[Client, str]]]] = {
 }
 """For each provider the bare clients beside it, with the target."""
 
-EPISODES: Final = {"OpenAICompatible": 100, "LiteLLM": 20}
-"""How many episodes are played in a round."""
+ROUNDS: Final = {"OpenAICompatible": ((20, 100), (200, 200)), "LiteLLM": ((20, 20),)}
+"""How many episodes are in play at a time, and how many are played in a round."""
 
 
 def measure(quick: bool) -> list[Table]:
     """Measure each provider in a process of its own, its bare client in the same one."""
     rounds = 2 if quick else 5
     method = (
-        f"Episodes of {TURNS} turns and a judge, {CONCURRENCY} in play, journal and records in SQLite; a server in a\n"
-        "process of its own that answers at once. The bare clients post the bodies that the server got from such\n"
-        "episodes, and read the JSON of the answers: aiohttp with session.post(url, json=body) and\n"
-        "response.json(), and with bytes that were ready before; litellm.acompletion. CPU of the process, all its\n"
-        f"threads, in us a turn (the judge's call is shared out among the turns); {rounds} interleaved rounds."
+        f"Episodes of {TURNS} turns and a judge, journal and records in SQLite; a server in a process of its own that\n"
+        "answers at once. The bare clients post the bodies that the server got from such episodes, as many at a time,\n"
+        "and read the JSON of the answers: aiohttp with session.post(url, json=body) and response.json(), and with\n"
+        "bytes that were ready before; litellm.acompletion. CPU of the process, all its threads, in us a turn (the\n"
+        f"judge's call is shared out among the turns); {rounds} interleaved rounds."
     )
-    columns = ("provider", "beside", "episodes", "framework", "best", "bare", "best", "median ratio", "target")
-    rows = tuple(row for provider in CLIENTS for row in in_fresh_process(_rows, provider, rounds, quick))
+    columns = (
+        "provider",
+        "beside",
+        "in play",
+        "episodes",
+        "framework",
+        "best",
+        "bare",
+        "best",
+        "median ratio",
+        "target",
+    )
+    rows = tuple(
+        row
+        for provider in CLIENTS
+        for in_play, count in ROUNDS[provider]
+        for row in in_fresh_process(_rows, provider, in_play, count // 2 if quick else count, rounds)
+    )
     return [Table("overhead", method, columns, rows)]
 
 
 def _rows(
-    provider: str, rounds: int, quick: bool
-) -> list[tuple[str, str, int, float, float, float, float, float, str]]:
-    count = EPISODES[provider] // 2 if quick else EPISODES[provider]
+    provider: str, in_play: int, count: int, rounds: int
+) -> list[tuple[str, str, int, int, float, float, float, float, float, str]]:
     bodies = recorded(TURNS)
     with QuickServer() as server:
-        plan = Plan(
-            episodes=count, turns=TURNS, concurrency=CONCURRENCY, model=SERVED, url=server.url, provider=provider
-        )
+        plan = Plan(episodes=count, turns=TURNS, concurrency=in_play, model=SERVED, url=server.url, provider=provider)
 
         def framework() -> float:
             gc.collect()
@@ -69,7 +81,7 @@ def _rows(
 
         def bare(client: Client) -> float:
             gc.collect()
-            return 1e6 * client(bodies, count, CONCURRENCY, server.url).cpu / (count * TURNS)
+            return 1e6 * client(bodies, count, in_play, server.url).cpu / (count * TURNS)
 
         work: dict[str, Callable[[], float]] = {"": framework}
         work |= {name: partial(bare, client) for name, (client, _) in CLIENTS[provider].items()}
@@ -81,6 +93,7 @@ def _rows(
         (
             provider,
             name,
+            in_play,
             count,
             median(ours),
             min(ours),

@@ -17,6 +17,10 @@ from sotopia_core.stores import JournalEntry, Store
 LARGEST_GROUP: Final = 256
 """Requests that one commit may hold."""
 
+SECONDS_TO_GATHER: Final = 0.005
+"""How long others may join a commit where several came together before: a model takes a hundred times as long, and each
+commit costs as much as ten entries."""
+
 SECONDS_OF_TRIES: Final = 2.0
 """How long the requests of a commit that failed may be tried one by one."""
 
@@ -60,10 +64,12 @@ class StoreWriter:
         return done
 
     def _work(self) -> None:
-        open_ = True
+        open_, together = True, 0
         while open_:
             group: list[_Request] = []
             request = self._queue.get()
+            if together > 1 and request is not None:
+                time.sleep(SECONDS_TO_GATHER)
             while request is not None:
                 group.append(request)
                 if len(group) == LARGEST_GROUP:
@@ -76,6 +82,7 @@ class StoreWriter:
                 open_ = False
             if group:
                 self._write(group)
+            together = len(group)
 
     def _write(self, group: list[_Request]) -> None:
         """Write a group: what was paid for first, each kind in a commit of its own."""
