@@ -18,8 +18,8 @@ LARGEST_GROUP: Final = 256
 """Requests that one commit may hold."""
 
 SECONDS_TO_GATHER: Final = 0.005
-"""How long others may join a commit where several came together before: a model takes a hundred times as long, and each
-commit costs as much as ten entries."""
+"""How long others may join a commit of journal entries where several came together before: a model takes a hundred
+times as long, and each commit costs as much as ten entries."""
 
 SECONDS_OF_TRIES: Final = 2.0
 """How long the requests of a commit that failed may be tried one by one."""
@@ -68,7 +68,7 @@ class StoreWriter:
         while open_:
             group: list[_Request] = []
             request = self._queue.get()
-            if together > 1 and request is not None:
+            if together > 1 and request is not None and request.entries:
                 time.sleep(SECONDS_TO_GATHER)
             while request is not None:
                 group.append(request)
