@@ -157,6 +157,7 @@ def soak(plan: Plan, folder: Path) -> Outcome:
             if _ended_before(
                 command, folder, moments.uniform(0, plan.within), server if moments.random() < 0.75 else None
             ):
+                command = ["resume", "soak"]  # once more would be another run, where it was the first command
                 break
             asked, before = server.count(), asked
             answered, known = _answers(folder), answered
