@@ -61,7 +61,16 @@ class _Lots(random.Random):
 
     def of(self, parts: tuple[str | int, ...]) -> _Lots:
         self._parts = parts
+        self.gauss_next = None  # of the two numbers that gauss makes at a time, the second may be left from another use
         return self
+
+    def seed(self, *arguments: Any, **options: Any) -> None:
+        self._parts = ()
+        super().seed(*arguments, **options)
+
+    def setstate(self, state: tuple[Any, ...]) -> None:
+        self._parts = ()
+        super().setstate(state)
 
     def random(self) -> float:
         self._seed_if_due()
@@ -77,8 +86,7 @@ class _Lots(random.Random):
 
     def _seed_if_due(self) -> None:
         if self._parts:
-            parts, self._parts = self._parts, ()
-            self.seed(derive_seed(*parts))
+            self.seed(derive_seed(*self._parts))
 
 
 class _Urn(threading.local):

@@ -45,6 +45,17 @@ def test_lots_draw_what_a_generator_of_the_same_use_would():
     assert isinstance(lots(7), random.Random)
 
 
+def test_nothing_of_an_earlier_use_is_left_in_lots():
+    lots(7, "ordering", 1).gauss()
+    assert lots(7, "ordering", 2).gauss() == generator(7, "ordering", 2).gauss()
+    seeded, restored = lots(7), random.Random(3)
+    seeded.seed(3)
+    assert seeded.random() == restored.random()
+    again = lots(7)
+    again.setstate(random.Random(5).getstate())
+    assert again.random() == random.Random(5).random()
+
+
 def test_each_thread_has_lots_of_its_own():
     here = lots(7, "ordering", 1)
     with ThreadPoolExecutor(1) as pool:
