@@ -25,6 +25,7 @@ from sotopia_core.errors import (
     PluginError,
     RunCancelledError,
     SotopiaError,
+    StorageError,
     one_line,
     pass_on,
 )
@@ -148,6 +149,8 @@ class _Run:
         """What the episodes that earlier processes stored came to."""
         self._played: set[str] = set()
         self._recording = asyncio.Semaphore(RECORDS_AT_A_TIME)
+        self._fault: StorageError | None = None
+        """Why an episode could not be stored."""
         self._task: asyncio.Task[object] | None = None
         self._stopped_by = ""
         self.meter = Meter(self.wiring.config.budget, self._stop_for("budget"))
@@ -303,8 +306,14 @@ class _Run:
 
     async def _keep_episode(self, record: Recorder) -> None:
         async with self._recording:
+            if self._fault is not None:  # each further try might wait as long as the one that failed
+                raise self._fault
             episode = record()
-            await self._keep(episode)
+            try:
+                await self._keep(episode)
+            except StorageError as error:
+                self._fault = error
+                raise
             self._played.add(episode.pk)
             self.result.tally.add(episode)
             self.result.only = episode if self.record.planned == 1 else None

@@ -217,6 +217,23 @@ async def test_records_are_made_and_stored_a_few_at_a_time(monkeypatch):
     assert max(together) <= 3
 
 
+async def test_when_an_episode_cannot_be_stored_the_others_do_not_each_wait_for_that(monkeypatch):
+    monkeypatch.setattr("sotopia_core.engine.run.RECORDS_AT_A_TIME", 1)
+    tried = []
+
+    class Locked(MemoryStore):
+        def put_many(self, records):
+            kinds = [record.kind() for record in records]
+            if "EpisodeLog" in kinds:
+                tried.append(kinds)
+                raise StorageError("the store is locked")
+            return 0
+
+    with pytest.raises(StorageError, match="the store is locked"):
+        await play(wired(size=20, concurrency=20), Locked())
+    assert len(tried) == 1
+
+
 async def test_a_failed_episode_is_a_record_with_its_cause_and_the_others_go_on():
     with Memory().open() as store:
         result = await play(wired(["FailsSometimes"], size=20), store)
