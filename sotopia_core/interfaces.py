@@ -5,11 +5,10 @@ A component is a frozen pydantic model whose fields are its options; the table t
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
@@ -26,7 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from sotopia_core.asking import ReplyJournal, ReplyKey, ask
-from sotopia_core.digests import generator, seed_of
+from sotopia_core.digests import canonical_json, generator, seed_of
 from sotopia_core.errors import PluginError
 from sotopia_core.evaluation import DimensionSet, Judgement
 from sotopia_core.messages import AgentAction, Background, Event, Observation, Value
@@ -224,7 +223,7 @@ class ModelHandle:
     ) -> None:
         self._model = model
         self._purpose = purpose
-        self._quoted_purpose = json.dumps(purpose)
+        self._quoted_purpose = canonical_json(purpose)
         self._seed = seed
         self._role = role
         self._re_ask_model = model if re_ask_model is None else re_ask_model
@@ -253,35 +252,45 @@ class ModelHandle:
         ``context`` is what the validators of the ``response_type`` must know.
         """
 
-        async def put(messages: tuple[ChatMessage, ...], re_ask: int) -> Completion:
-            turn = self._turn()
-            key = ReplyKey(turn, self._role, self._purpose, self._attempts.next(turn))
-            request = ModelRequest(
-                messages=messages,
-                response_type=response_type,
-                context=context,
-                temperature=temperature,
-                max_tokens=max_tokens,
-                seed=seed_of(f"[{self._seed},{turn},{self._quoted_purpose},{key.attempt}]"),
-                purpose=self._purpose,
-                re_ask=re_ask,
-                scene=self._scene(),
-            )
-            completion = None if self._journal is None else self._journal.recall(key, request)
-            if completion is None:
-                asked = self._re_ask_model if re_ask else self._model
-                completion = await asked.complete(request)
-                if not isinstance(completion, Completion):
-                    given = type(completion).__name__
-                    raise PluginError(asked.label, "answering", f"it gave {given}, not a Completion")
-                if self._journal is not None:  # before anybody uses it
-                    await self._journal.keep(key, request, completion)
-            if self._on_call is not None:
-                self._on_call(request, completion)
-            return completion
-
         model = self._model
+        put = partial(self._put, response_type, context, temperature, max_tokens)
         return ask(put, tuple(messages), response_type, context, label=model.label, re_asks=model.re_asks)
+
+    async def _put(
+        self,
+        response_type: type[BaseModel] | None,
+        context: Hashable,
+        temperature: float | None,
+        max_tokens: int | None,
+        messages: tuple[ChatMessage, ...],
+        re_ask: int,
+    ) -> Completion:
+        """Recall the completion, or ask for it and keep it before anybody uses it."""
+        turn = self._turn()
+        key = ReplyKey(turn, self._role, self._purpose, self._attempts.next(turn))
+        request: ModelRequest[Any] = ModelRequest(
+            messages=messages,
+            response_type=response_type,
+            context=context,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed_of(f"[{self._seed},{turn},{self._quoted_purpose},{key.attempt}]"),
+            purpose=self._purpose,
+            re_ask=re_ask,
+            scene=self._scene(),
+        )
+        completion = None if self._journal is None else self._journal.recall(key, request)
+        if completion is None:
+            model = self._re_ask_model if re_ask else self._model
+            completion = await model.complete(request)
+            if not isinstance(completion, Completion):
+                given = type(completion).__name__
+                raise PluginError(model.label, "answering", f"it gave {given}, not a Completion")
+            if self._journal is not None:
+                await self._journal.keep(key, request, completion)
+        if self._on_call is not None:
+            self._on_call(request, completion)
+        return completion
 
 
 @dataclass(frozen=True, kw_only=True)

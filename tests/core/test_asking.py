@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from sotopia_core.asking import ReplyJournal, ReplyKey
+from sotopia_core.digests import derive_seed
 from sotopia_core.errors import ModelError, PluginError
 from sotopia_core.interfaces import AttemptCounter, ModelHandle
 from sotopia_core.models import ChatMessage, Completion, ModelRequest, Usage
@@ -116,3 +117,10 @@ async def test_what_is_no_completion_is_the_models_fault() -> None:
 
     with pytest.raises(PluginError, match=r"^scripted failed answering: it gave str, not a Completion$"):
         await handle(Odd(replies=[])).generate(QUESTION)
+
+
+@pytest.mark.parametrize("purpose", ["act", "évaluer", 'a "plan"'])
+async def test_a_seed_derives_from_seat_turn_purpose_and_attempt(purpose: str) -> None:
+    model = ScriptedModel(replies=["Very.", '{"warmth": 8}'], re_asks=1)
+    await ModelHandle(model, purpose=purpose, seed=7, role="Mia", turn=lambda: 3).generate(QUESTION, Warmth)
+    assert [request.seed for request in model.requests] == [derive_seed(7, 3, purpose, attempt) for attempt in (0, 1)]
